@@ -1,0 +1,62 @@
+# Everything here is run from the repository's own folder and stays in it: .venv/ and .local/.
+
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+ARGS   ?=
+
+.PHONY: help setup demo test lint format types bench lock clean
+
+help: ## Say what can be made (this)
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(READY) ## Make the virtual environment, and find or fetch the programs
+	$(BIN)/python -m deploy.local.programs
+
+demo: setup ## Break a real component and watch the response (ARGS="..." for its options)
+	$(BIN)/responder demo $(ARGS)
+
+test: setup ## Run all tests (ARGS="..." for pytest)
+	$(BIN)/python -m pytest -m "not benchmark" $(ARGS)
+
+lint: $(READY) ## Check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY) ## Put the code into its format, and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(READY) ## Check the types
+	$(BIN)/mypy
+
+bench: setup ## Run what measures (ARGS="..." for pytest)
+	$(BIN)/python -m pytest -m benchmark -s $(ARGS)
+
+# uv has an environment of its own: it makes the lock, nothing here runs on it.
+lock: ## Choose the newest versions allowed, and lock them with their hashes
+	@$(PYTHON) -m venv .local/uv
+	@.local/uv/bin/pip install --quiet uv
+	.local/uv/bin/uv pip compile --quiet --upgrade --generate-hashes --universal \
+		--python-version 3.11 --no-emit-index-url --no-emit-find-links \
+		--all-extras --group dev --group build --custom-compile-command "make lock" \
+		--output-file requirements.lock pyproject.toml
+
+clean: ## Remove the virtual environment, the programs and all that was made
+	rm -rf $(VENV) .local reports build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find activities workflows workers starters deploy tests -name __pycache__ -prune -exec rm -rf {} +
+
+# The embedded PostgreSQL refuses root and is run as nobody, who must be able to walk to it:
+# hence the umask, whatever the caller's own is.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \
+		echo "This needs Python 3.11, 3.12 or 3.13; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+		echo "Install one, then name it:  make $(or $(MAKECMDGOALS),setup) PYTHON=python3.12" >&2; \
+		exit 1; }
+	umask 022 && $(PYTHON) -m venv $(VENV)
+	umask 022 && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	umask 022 && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
