@@ -1,0 +1,57 @@
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
+
+from deploy.local.programs import temporal
+from workflows.case import SEARCH_ATTRIBUTES
+
+FAST = [
+    flag
+    for value in (
+        "frontend.WorkflowTimeSkippingEnabled=true",
+        # Without these every hop costs 50 ms, and every wait under a second lasts one.
+        'history.timerProcessorMaxTimeShift="10ms"',
+        "history.transferProcessorMaxPollRPS=200",
+        "history.timerProcessorMaxPollRPS=200",
+    )
+    for flag in ("--dynamic-config-value", value)
+]
+
+
+@pytest.fixture(scope="session")
+async def env() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal server whose clock the test drives: ``await env.fast_forward(handle, …)``."""
+    # Server-side clock, one a workflow. Only what env.client starts has it, and only what has it
+    # can be driven; until then time passes as it does.
+    environment = await WorkflowEnvironment.start_time_skipping_v2(
+        ts_config=TimeSkippingConfig(enabled=False),
+        dev_server_existing_path=str(temporal()),
+        dev_server_log_level="error",  # None may yield one that the server does not know
+        dev_server_extra_args=FAST,
+        dev_server_startup_timeout=timedelta(seconds=30),
+        data_converter=pydantic_data_converter,
+        search_attributes=SEARCH_ATTRIBUTES,
+    )
+    yield environment
+    await environment.shutdown()
+    await asyncio.sleep(0.3)  # sdk-python#300: an exit just after the last use may crash
+
+
+@pytest.fixture(scope="session")
+async def live() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal server of its own in real time, for the doors: its task queues are theirs."""
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(temporal()),
+        dev_server_log_level="error",
+        dev_server_extra_args=FAST,
+        dev_server_startup_timeout=timedelta(seconds=30),
+        data_converter=pydantic_data_converter,
+        search_attributes=SEARCH_ATTRIBUTES,
+    )
+    yield environment
+    await environment.shutdown()
+    await asyncio.sleep(0.3)
