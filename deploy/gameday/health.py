@@ -1,0 +1,129 @@
+"""Whether the platform is truly well: asked from outside, as a user and as an operator would."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from deploy.gameday import units
+from deploy.gameday.host import INSTANCES
+from deploy.gameday.shell import Ssh
+from deploy.gameday.switches import SWITCHES
+
+SLOW_SECONDS = 0.5
+MOST_SESSIONS_SHARE = 0.8
+ROUNDS = 5
+AT_ONCE = 4
+TIMEOUT_SECONDS = 10.0
+
+_ROUTES = ("/api/orgs", "/api/users/7", "/api/dashboard", "/api/chat")
+
+
+class Health:
+    """The checks; each gives the reasons why the platform is not well, in words."""
+
+    def __init__(
+        self, *, api_url: str, redis_port: int, dsn: str, ssh: Ssh, traffic_seen: Path
+    ) -> None:
+        self._api_url = api_url
+        self._redis_port = redis_port
+        self._dsn = dsn
+        self._ssh = ssh
+        self._traffic_seen = traffic_seen
+
+    async def reasons(self) -> list[str]:
+        """Check everything; an empty list is health."""
+        checks = {
+            "API": self._requests,
+            "Redis": self._redis,
+            "Redis from the API server": self._redis_from_host,
+            "PostgreSQL": self._database,
+            "instances": self._instances,
+            "users": self._users,
+        }
+        found = await asyncio.gather(*(_checked(name, ask) for name, ask in checks.items()))
+        return [reason for reasons in found for reason in reasons]
+
+    async def _requests(self) -> list[str]:
+        """Request every route through the balancer and measure."""
+        slots = asyncio.Semaphore(AT_ONCE)
+        took: list[float] = []
+        wrong: set[str] = set()
+        limit = httpx.Timeout(TIMEOUT_SECONDS)
+        async with httpx.AsyncClient(
+            base_url=self._api_url, timeout=limit, trust_env=False
+        ) as client:
+
+            async def ask(route: str) -> None:
+                method = "POST" if route == "/api/chat" else "GET"
+                async with slots:
+                    began = time.monotonic()
+                    answer = await client.request(method, route)
+                    took.append(time.monotonic() - began)
+                if answer.status_code != 200:
+                    wrong.add(f"{route} answers {answer.status_code}")
+
+            async with asyncio.TaskGroup() as tasks:
+                for route in ("/healthz", *(_ROUTES * ROUNDS)):
+                    tasks.create_task(ask(route))
+        p95 = sorted(took)[int(len(took) * 0.95)]
+        slow = [f"p95 is {p95:.2f} s, measured from outside"] if p95 > SLOW_SECONDS else []
+        return sorted(wrong) + slow
+
+    async def _redis(self) -> list[str]:
+        answer = await units.ping("127.0.0.1", self._redis_port)
+        return [] if answer == "PONG" else [f"PING answers {answer}"]
+
+    async def _redis_from_host(self) -> list[str]:
+        answer = await self._ssh.run(f"redis-cli -h 127.0.0.1 -p {self._redis_port} ping")
+        return [] if str(answer.stdout).strip() == "PONG" else [str(answer.stderr).strip()]
+
+    async def _database(self) -> list[str]:
+        connection = await psycopg.AsyncConnection.connect(self._dsn, connect_timeout=5)
+        async with connection:
+            found = await connection.execute(
+                "SELECT count(*), current_setting('max_connections')::int FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+            [(used, most)] = await found.fetchall()
+        full = used > MOST_SESSIONS_SHARE * most
+        return [f"{used} of {most} database sessions are taken"] if full else []
+
+    async def _instances(self) -> list[str]:
+        listed = await self._ssh.jlist()
+        reasons = [
+            f"instance {entry['pm_id']} is {entry['pm2_env']['status']}"
+            for entry in listed
+            if entry["pm2_env"]["status"] != "online"
+        ]
+        if len(listed) != INSTANCES:
+            reasons.append(f"{len(listed)} instances run instead of {INSTANCES}")
+        for entry in listed:
+            environment = entry["pm2_env"]["env"]
+            reasons += [
+                f"instance {entry['pm_id']} runs with {name}={environment.get(name)}"
+                for name, value in SWITCHES.items()
+                if environment.get(name) != value
+            ]
+        return reasons
+
+    async def _users(self) -> list[str]:
+        seen = json.loads(self._traffic_seen.read_text())
+        if not seen["answered"]:
+            return ["no user had an answer lately"]
+        if seen["failed"]:
+            return [f"{seen['failed']} of the users' last {seen['answered']} requests failed"]
+        return []
+
+
+async def _checked(name: str, ask: Callable[[], Awaitable[list[str]]]) -> list[str]:
+    try:
+        async with asyncio.timeout(3 * TIMEOUT_SECONDS):
+            return await ask()
+    except Exception as error:  # noqa: BLE001 (a check that fails in any way is not health)
+        causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
+        return [f"{name} cannot be checked: {type(causes[0]).__name__}: {causes[0]}"]

@@ -1,0 +1,103 @@
+"""How Prometheus and Alertmanager watch the game day's platform."""
+
+from pathlib import Path
+
+import yaml
+
+ENVIRONMENT = "gameday"
+
+RULES = """\
+groups:
+  - name: gameday
+    rules:
+      - alert: RedisConnectionFailure
+        expr: max(redis_up{job="pravado-api"}) == 0
+        for: 2s
+        labels: {severity: critical, service: redis}
+        annotations:
+          summary: No instance of the API reaches Redis.
+          runbook_url: https://runbooks.pravado.com/redis-connection-failure
+      - alert: HighAPILatency
+        expr: >-
+          histogram_quantile(0.95, sum by (le)
+          (rate(http_request_duration_seconds_bucket{job="pravado-api"}[10s]))) > 0.5
+        for: 2s
+        labels: {severity: warning, service: pravado-api}
+        annotations:
+          summary: 'The slowest twentieth of requests takes {{ $value | humanizeDuration }}.'
+          runbook_url: https://runbooks.pravado.com/high-api-latency
+      - alert: HighDatabaseConnections
+        expr: >-
+          max(db_connections_active{job="pravado-api"} / db_connections_max{job="pravado-api"})
+          > 0.8
+        for: 2s
+        labels: {severity: warning, service: postgres}
+        annotations:
+          summary: '{{ $value | humanizePercentage }} of the database sessions are taken.'
+          runbook_url: https://runbooks.pravado.com/high-database-connections
+"""
+"""The three alerts of the game day, with windows short enough to watch."""
+
+RULES_FILE = "rules.yml"
+TOKEN_FILE = "token"  # noqa: S105 (the name of the file)
+
+
+def prometheus(alertmanager_port: int, targets: Path) -> str:
+    """Write Prometheus's configuration."""
+    return _yaml(
+        {
+            "global": {
+                "scrape_interval": "1s",
+                "scrape_timeout": "1s",
+                "evaluation_interval": "1s",
+                "external_labels": {"environment": ENVIRONMENT},
+            },
+            "rule_files": [RULES_FILE],
+            "alerting": {
+                "alertmanagers": [
+                    {"static_configs": [{"targets": [f"127.0.0.1:{alertmanager_port}"]}]}
+                ]
+            },
+            "scrape_configs": [
+                {
+                    "job_name": "pravado-api",
+                    "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}],
+                }
+            ],
+        }
+    )
+
+
+def alertmanager(webhook_url: str | None, folder: Path) -> str:
+    """Write Alertmanager's configuration; without a webhook it tells nobody."""
+    receiver: dict[str, object] = {"name": "responder"}
+    if webhook_url:
+        receiver["webhook_configs"] = [
+            {
+                "url": webhook_url,
+                "send_resolved": True,
+                "max_alerts": 0,
+                "http_config": {
+                    "authorization": {
+                        "type": "Bearer",
+                        "credentials_file": str(folder / TOKEN_FILE),
+                    }
+                },
+            }
+        ]
+    return _yaml(
+        {
+            "route": {
+                "receiver": "responder",
+                "group_by": ["..."],
+                "group_wait": "0s",
+                "group_interval": "1s",
+                "repeat_interval": "1m",
+            },
+            "receivers": [receiver],
+        }
+    )
+
+
+def _yaml(value: object) -> str:
+    return yaml.safe_dump(value, sort_keys=False)

@@ -1,0 +1,279 @@
+"""The whole platform of a game day, started by one call, and the ways to break it."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+
+from deploy.gameday import deployments, host, monitoring, nightly_report, traffic, units
+from deploy.gameday.commands import DEPLOY_LOG
+from deploy.gameday.database import DATABASE, Database
+from deploy.gameday.health import Health
+from deploy.gameday.shell import Ssh, make_keys
+from deploy.local import processes
+from deploy.local.metrics import Alertmanager, Prometheus
+
+LEAKED = 34
+"""Sessions that bring the database above 80 % and leave the responder a few."""
+
+_ROOT = Path(__file__).resolve().parents[2]
+_SEEN_WITHIN_SECONDS = 5.0
+
+
+class Platform:
+    """A small Pravado platform on loopback ports, its data under one folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        webhook_url: str | None = None,
+        webhook_token: str = "",
+        rules: str = monitoring.RULES,
+    ) -> None:
+        """Describe the platform; nothing starts yet.
+
+        Args:
+            folder: Where everything but PostgreSQL writes; made when it is not there.
+            webhook_url: The responder's door for Alertmanager; without it nobody is told.
+            webhook_token: The bearer token of that door.
+            rules: The text of Prometheus's rules.
+        """
+        self.folder = folder.absolute()
+        ssh_port, balancer_port, self._redis_port = processes.free_ports(3)
+        files = make_keys(self.folder / "keys", ssh_port)
+        self._database = Database(self.folder / "postgres")
+        self._targets = self.folder / "prometheus" / "targets.json"
+        self._host_folder = self.folder / "host"
+        alertmanager_folder = self.folder / "alertmanager"
+        self._alertmanager = Alertmanager(
+            alertmanager_folder,
+            monitoring.alertmanager(webhook_url, alertmanager_folder),
+            files={monitoring.TOKEN_FILE: webhook_token},
+        )
+        self._prometheus = Prometheus(
+            self.folder / "prometheus",
+            monitoring.prometheus(self._alertmanager.port, self._targets),
+            files={monitoring.RULES_FILE: rules},
+        )
+        self._settings = host.Settings(
+            folder=self._host_folder,
+            ssh_port=ssh_port,
+            balancer_port=balancer_port,
+            redis_port=self._redis_port,
+            database_url=self._database.dsn_of("pravado_api"),
+            host_key=files.host_key,
+            authorized_keys=files.authorized_keys,
+            deployments=self._host_folder / "deployments.log",
+            targets=self._targets,
+        )
+        self._host = self._python("host", str(self._host_folder / "settings.json"))
+        self._host.ready = self._serves
+        self._traffic_folder = self.folder / "traffic"
+        self.api_url = f"http://127.0.0.1:{balancer_port}"
+        self._traffic = self._python("traffic", self.api_url, str(self._traffic_folder))
+        self._traffic.ready = self._used
+        self._report: processes.Child | None = None
+        self._running = contextlib.AsyncExitStack()
+
+        self.prometheus_url = self._prometheus.url
+        self.alertmanager_url = self._alertmanager.url
+        self.redis_url = f"redis://127.0.0.1:{self._redis_port}/0"
+        self.postgres_dsn = self._database.dsn_of("responder")
+        self.health_url = f"{self.api_url}/healthz"
+        self.deploy_log = DEPLOY_LOG
+        self.ssh = Ssh(ssh_port, files.client_key, files.known_hosts)
+
+    def addresses(self) -> dict[str, str | int]:
+        """Give every address that the responder needs, by name."""
+        return {
+            "prometheus_url": self.prometheus_url,
+            "alertmanager_url": self.alertmanager_url,
+            "redis_url": self.redis_url,
+            "postgres_dsn": self.postgres_dsn,
+            "api_url": self.api_url,
+            "health_url": self.health_url,
+            "ssh_host": self.ssh.host,
+            "ssh_port": self.ssh.port,
+            "ssh_user": self.ssh.user,
+            "ssh_client_key": str(self.ssh.client_key),
+            "ssh_known_hosts": str(self.ssh.known_hosts),
+            "deploy_log": self.deploy_log,
+        }
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as starting:
+            self._write_files()
+            await starting.enter_async_context(self._database)
+            children = (self._alertmanager, self._prometheus, self._host, self._traffic)
+            for child in children:
+                starting.push_async_callback(child.stop)
+            starting.push_async_callback(self.plug_leak)
+            await asyncio.gather(*(child.start() for child in children[:3]))
+            await self._traffic.start()
+            self._running = starting.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._running.aclose()
+
+    async def healthy(self) -> list[str]:
+        """Give the reasons why the platform is not truly well; none is health."""
+        health = Health(
+            api_url=self.api_url,
+            redis_port=self._redis_port,
+            dsn=self.postgres_dsn,
+            ssh=self.ssh,
+            traffic_seen=self._traffic_folder / traffic.SEEN_FILE,
+        )
+        return await health.reasons()
+
+    async def kill_redis(self) -> int:
+        """End Redis as kill -9 does, and give the id that it had."""
+        shown = await self.ssh.run(f"systemctl show {units.UNIT} --property=MainPID")
+        pid = int(str(shown.stdout).strip().removeprefix("MainPID="))
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            await self._until(self._redis_is_down)
+        return pid
+
+    async def break_redis_for_good(self) -> None:
+        """Kill Redis and leave it a configuration that it refuses to start with."""
+        config = self._host_folder / "redis" / units.CONFIG
+        config.write_text(config.read_text() + "maxmemory-polcy allkeys-lru\n")
+        await self.kill_redis()
+
+    def mend_redis(self) -> None:
+        """Put the right configuration back; starting Redis is for somebody else."""
+        folder = self._host_folder / "redis"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / units.CONFIG).write_text(units.configuration(folder, self._redis_port))
+
+    async def kill_api_instance(self) -> int:
+        """End one instance of the API as kill -9 does, and give the id that it had."""
+        pid: int = (await self.ssh.jlist())[0]["pid"]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def spike(self, factor: float) -> None:
+        """Make the users send that many times as much; 4 is more than two instances carry."""
+        self._traffic_folder.mkdir(parents=True, exist_ok=True)
+        (self._traffic_folder / traffic.RATE_FILE).write_text(f"{traffic.RATE * factor}")
+
+    def calm(self) -> None:
+        """Make the users send as on a normal day."""
+        self.spike(1)
+
+    async def leak_connections(self, sessions: int = LEAKED) -> None:
+        """Start a report that opens sessions and never gives them back."""
+        await self.plug_leak()
+        self._report = self._python("nightly_report", str(sessions))
+        self._report.env = {
+            "PATH": os.environ.get("PATH", ""),
+            "DATABASE_URL": self._database.dsn_of("nightly_report"),
+        }
+        await self._report.start()
+        await self._until(lambda: self._leaked(sessions))
+
+    async def plug_leak(self) -> None:
+        """End that report, if it still runs."""
+        if self._report is not None:
+            await self._report.stop()
+            self._report = None
+
+    def _write_files(self) -> None:
+        self._host_folder.mkdir(parents=True, exist_ok=True)
+        self._targets.parent.mkdir(parents=True, exist_ok=True)
+        (self._host_folder / host.LISTENING).unlink(missing_ok=True)
+        self._targets.unlink(missing_ok=True)
+        settings = self._host_folder / "settings.json"
+        settings.touch(mode=0o600)
+        settings.write_text(self._settings.model_dump_json())
+        self._settings.deployments.write_text(deployments.history())
+        self.mend_redis()
+        self.calm()
+        (self._traffic_folder / traffic.SEEN_FILE).unlink(missing_ok=True)
+
+    def _python(self, module: str, *arguments: str) -> processes.Child:
+        return processes.Child(
+            f"{module} of the game day",
+            [sys.executable, "-m", f"{__package__}.{module}", *arguments],
+            log=self.folder / f"{module}.log",
+            cwd=_ROOT,
+        )
+
+    async def _serves(self) -> bool:
+        """Whether the API server is up and sends traffic to all its instances."""
+        if not (self._host_folder / host.LISTENING).exists():
+            return False
+        [scraped] = json.loads(self._targets.read_text())
+        ready = len(scraped["targets"]) == host.INSTANCES
+        return ready and await processes.answers(self.health_url)()
+
+    async def _used(self) -> bool:
+        """Whether users get answers."""
+        seen = json.loads((self._traffic_folder / traffic.SEEN_FILE).read_text())
+        return bool(seen["answered"])
+
+    async def _redis_is_down(self) -> bool:
+        shown = await self.ssh.run(f"systemctl show {units.UNIT} --property=MainPID")
+        return str(shown.stdout).strip() == "MainPID=0"
+
+    async def _leaked(self, sessions: int) -> bool:
+        admin = await psycopg.AsyncConnection.connect(self._database.dsn(DATABASE))
+        async with admin:
+            found = await admin.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+                " AND state <> 'idle'",
+                (nightly_report.NAME,),
+            )
+            return await found.fetchone() == (sessions,)
+
+    @staticmethod
+    async def _until(probe: processes.Probe) -> None:
+        deadline = time.monotonic() + _SEEN_WITHIN_SECONDS
+        while not await probe():
+            if time.monotonic() > deadline:
+                raise TimeoutError("The fault did not show within 5 s.")
+            await asyncio.sleep(0.05)
+
+
+async def stand(folder: Path, webhook_url: str | None) -> None:
+    """Run the platform until it is asked to end, its addresses on stdout."""
+    asked = asyncio.Event()
+    for signalled in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signalled, asked.set)
+    token = os.environ.get("GAMEDAY_WEBHOOK_TOKEN", "")
+    async with Platform(folder, webhook_url=webhook_url, webhook_token=token) as platform:
+        sys.stdout.write(json.dumps(platform.addresses(), indent=2) + "\n")
+        sys.stdout.flush()
+        await asked.wait()
+
+
+def main() -> None:
+    """Run the platform from the command line."""
+    parser = argparse.ArgumentParser(description="Run a small Pravado platform to break.")
+    parser.add_argument("--data", type=Path, required=True, help="folder for its data")
+    parser.add_argument(
+        "--webhook-url", help="the responder's door; its token in GAMEDAY_WEBHOOK_TOKEN"
+    )
+    given = parser.parse_args()
+    asyncio.run(stand(given.data, given.webhook_url))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+-- The tables that the runbook names, with enough rows to look real and none of its five indexes.
+CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
+
+CREATE TABLE organizations (
+  id bigint PRIMARY KEY,
+  name text NOT NULL,
+  created_at timestamptz NOT NULL
+);
+CREATE TABLE users (
+  id bigint PRIMARY KEY,
+  organization_id bigint NOT NULL REFERENCES organizations,
+  email text NOT NULL
+);
+CREATE TABLE subscriptions (
+  id bigint PRIMARY KEY,
+  organization_id bigint NOT NULL REFERENCES organizations,
+  stripe_customer_id text NOT NULL,
+  plan text NOT NULL
+);
+CREATE TABLE trial_lifecycle (
+  id bigint PRIMARY KEY,
+  organization_id bigint NOT NULL REFERENCES organizations,
+  status text NOT NULL
+);
+CREATE TABLE llm_request_logs (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  organization_id bigint NOT NULL REFERENCES organizations,
+  provider text NOT NULL,
+  model text NOT NULL,
+  cost_usd numeric(12, 6) NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+
+INSERT INTO organizations
+SELECT n, 'Organization ' || n, now() - n * interval '1 day' FROM generate_series(1, 200) AS n;
+INSERT INTO users
+SELECT n, 1 + n % 200, 'user' || n || '@example.com' FROM generate_series(1, 2000) AS n;
+INSERT INTO subscriptions
+SELECT n, n, 'cus_' || n, (ARRAY['starter', 'growth', 'scale'])[1 + n % 3]
+FROM generate_series(1, 200) AS n;
+INSERT INTO trial_lifecycle
+SELECT n, 1 + n % 200, (ARRAY['active', 'converted', 'expired'])[1 + n % 3]
+FROM generate_series(1, 300) AS n;
+INSERT INTO llm_request_logs (organization_id, provider, model, cost_usd, created_at)
+SELECT 1 + n % 200, 'openai', 'gpt-4', 0.002, now() - n * interval '1 minute'
+FROM generate_series(1, 3000) AS n;
+ANALYZE;
