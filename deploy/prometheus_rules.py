@@ -1,0 +1,43 @@
+"""The text of Prometheus's alert rules, from the expressions that the responder itself uses."""
+
+import sys
+import textwrap
+
+import yaml
+
+from workflows.procedures.base import Given
+from workflows.promql import SLOW, Rule, rules
+
+HEADER = """\
+# Made by `python -m deploy.prometheus_rules` from workflows/promql.py: change it there.
+# The runbook gives the names and most expressions; what we chose ourselves stands above each rule.
+"""
+
+
+def rules_yaml(window: str = SLOW, hold: str | None = None, *, runbook: str = "") -> str:
+    """Write the alert rules as Prometheus reads them.
+
+    Args:
+        window: What rates are taken over; a game day takes a shorter one.
+        hold: How long an expression is true before it is an alert; each rule's own when left out.
+        runbook: Where people read the runbook; that of the settings' default when left out.
+    """
+    written = "".join(_rule(rule, runbook or Given().runbook) for rule in rules(window, hold))
+    return f"{HEADER}groups:\n  - name: responder\n    rules:\n{textwrap.indent(written, ' ' * 6)}"
+
+
+def _rule(rule: Rule, runbook: str) -> str:
+    written = {
+        "alert": rule.alert,
+        "expr": rule.expression,
+        "for": rule.hold,
+        "labels": {"severity": str(rule.severity), "service": rule.service},
+        "annotations": {"summary": rule.summary, "runbook_url": f"{runbook}#{rule.section}"},
+    }
+    text = yaml.safe_dump([written], sort_keys=False, width=90, allow_unicode=True)
+    ours = f"# Ours: {', '.join(rule.ours)}.\n" if rule.ours else ""
+    return ours + text
+
+
+if __name__ == "__main__":
+    sys.stdout.write(rules_yaml())
