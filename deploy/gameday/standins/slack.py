@@ -1,0 +1,164 @@
+"""Stands in for Slack: the methods that post, change, read and share files."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from deploy.gameday.standins.server import StandIn
+from deploy.gameday.standins.slack_methods import Body, Objection, Workspace
+from deploy.gameday.standins.slack_page import page
+from deploy.gameday.standins.slack_state import Channel, Message, State
+
+CHANNELS = {"incidents": "C0INCIDENTS", "engineering": "C0ENGINEERING"}
+
+
+class SlackStandIn(StandIn):
+    """One workspace with one bot; what people would see is at `/`."""
+
+    title = "Slack"
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        channels: Mapping[str, str] | None = None,
+        port: int = 0,
+        data: Path | None = None,
+    ) -> None:
+        """Take the bot's token and the channels (name to id); see `StandIn` for the rest."""
+        super().__init__(port=port, data=data)
+        self._token = token
+        kept = self.remembered()
+        self.state = State() if kept is None else State.model_validate_json(kept)
+        for name, channel in (channels or CHANNELS).items():
+            self.state.channels.setdefault(channel, Channel(id=channel, name=name))
+
+    @property
+    def api_url(self) -> str:
+        """The base address for a client."""
+        return f"{self.url}/api/"
+
+    def messages(self, channel: str = "incidents") -> list[Message]:
+        """List what stands in a channel (by name or id), threads included, oldest first."""
+        return self.state.standing(channel)
+
+    def roots(self, channel: str = "incidents") -> list[Message]:
+        """List what stands in a channel outside threads."""
+        return [each for each in self.messages(channel) if each.thread_ts is None]
+
+    def thread(self, ts: str) -> list[Message]:
+        """List the replies to a message."""
+        return self.state.thread(ts)
+
+    def duplicates(self) -> dict[str, int]:
+        """Count the keys that were posted more than once."""
+        keys = Counter(each.key for each in self.state.messages if each.key)
+        return {key: count for key, count in keys.items() if count > 1}
+
+    def delete(self, ts: str) -> None:
+        """Delete a message as a person would."""
+        for message in self.state.messages:
+            if message.ts == ts:
+                message.deleted = True
+        self._save()
+
+    def archive(self, channel: str) -> None:
+        """Archive a channel (by id) as a person would."""
+        self.state.channels[channel].archived = True
+        self._save()
+
+    def routes(self) -> list[Route]:
+        """List the methods, the uploads, the page, and the look inside."""
+        return [
+            Route("/", self._page),
+            Route("/api/{method}", self._call, methods=["GET", "POST"]),
+            Route("/upload/{ticket}", self._upload, methods=["POST"]),
+            Route("/files/{file}", self._file),
+            Route("/_standin/state", self._look),
+            Route("/_standin/duplicates", self._count),
+        ]
+
+    def method(self, path: str) -> str | None:
+        """Name a method of the API, or the upload of a file."""
+        if path.startswith("/upload/"):
+            return "upload"
+        return path.removeprefix("/api/") if path.startswith("/api/") else None
+
+    async def _call(self, request: Request) -> Response:
+        try:
+            answer = await self._answer(request)
+        except Objection as objection:
+            said: Body = {"ok": False, "error": objection.code}
+            if objection.messages:
+                said["response_metadata"] = {
+                    "messages": [f"[ERROR] {message}" for message in objection.messages]
+                }
+            return JSONResponse(said)
+        return JSONResponse({"ok": True, **answer})
+
+    async def _answer(self, request: Request) -> Body:
+        name = request.path_params["method"]
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme != "Bearer":
+            raise Objection("not_authed")
+        if token != self._token:
+            raise Objection("invalid_auth")
+        body = await _read(request)
+        answer = Workspace(self.state, self.url).answer(name, body)
+        self._save()
+        return answer
+
+    def _save(self) -> None:
+        self.remember(self.state.model_dump_json())
+
+    async def _upload(self, request: Request) -> Response:
+        file = self.state.files.get(request.path_params["ticket"])
+        if file is None:
+            return PlainTextResponse("no such ticket", status_code=404)
+        file.content = await request.body()
+        self._save()
+        return PlainTextResponse(f"OK - {len(file.content)}")
+
+    async def _file(self, request: Request) -> Response:
+        file = self.state.files.get(request.path_params["file"])
+        if file is None:
+            return PlainTextResponse("no such file", status_code=404)
+        return Response(file.content, media_type="image/png")
+
+    async def _page(self, _: Request) -> Response:
+        return HTMLResponse(page(self.state, self.duplicates()))
+
+    async def _look(self, _: Request) -> Response:
+        return Response(self.state.model_dump_json(), media_type="application/json")
+
+    async def _count(self, _: Request) -> Response:
+        return JSONResponse(self.duplicates())
+
+
+async def _read(request: Request) -> Body:
+    """Read the arguments: JSON, or a form whose structured fields are JSON."""
+    body: Body
+    if request.headers.get("content-type", "").startswith("application/json"):
+        try:
+            read = json.loads(await request.body())
+        except ValueError:
+            raise Objection("invalid_json") from None
+        if not isinstance(read, dict):
+            raise Objection("json_not_object")
+        return read
+    sent = {**request.query_params, **dict(parse_qsl((await request.body()).decode()))}
+    body = dict(sent)
+    for name in {"blocks", "metadata", "files"} & sent.keys():
+        try:
+            body[name] = json.loads(sent[name])
+        except ValueError:
+            raise Objection("invalid_array_arg") from None
+    return body

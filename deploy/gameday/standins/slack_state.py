@@ -1,0 +1,110 @@
+"""What the Slack stand-in remembers."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Channel(BaseModel):
+    """One channel, and whether the bot may use it."""
+
+    id: str
+    name: str
+    archived: bool = False
+    member: bool = True
+
+
+class Version(BaseModel):
+    """What a message showed until it was changed."""
+
+    at: float
+    text: str
+    blocks: list[dict[str, Any]]
+
+
+class File(BaseModel):
+    """One uploaded file."""
+
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    id: str
+    name: str
+    length: int
+    title: str = ""
+    content: bytes = b""
+
+    def shown(self) -> dict[str, Any]:
+        """Describe it as a message does."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "title": self.title,
+            "size": self.length,
+            "url_private": f"/files/{self.id}",
+        }
+
+
+class Message(BaseModel):
+    """One message, as it stands and as it stood."""
+
+    channel: str
+    ts: str
+    thread_ts: str | None = None
+    user: str
+    text: str
+    blocks: list[dict[str, Any]] = []
+    metadata: dict[str, Any] | None = None
+    files: list[dict[str, Any]] = []
+    broadcast: bool = False
+    deleted: bool = False
+    history: list[Version] = []
+
+    @property
+    def key(self) -> str:
+        """Our own idempotency key, where the metadata has one."""
+        payload = (self.metadata or {}).get("event_payload", {})
+        return str(payload.get("key", ""))
+
+    def shown(self, *, metadata: bool) -> dict[str, Any]:
+        """Give the message as the reading methods do."""
+        said: dict[str, Any] = {
+            "type": "message",
+            "user": self.user,
+            "ts": self.ts,
+            "text": self.text,
+            "blocks": self.blocks,
+        }
+        if self.thread_ts is not None:
+            said["thread_ts"] = self.thread_ts
+        if self.files:
+            said["files"] = self.files
+        if metadata and self.metadata:
+            said["metadata"] = self.metadata
+        return said
+
+
+class State(BaseModel):
+    """The workspace."""
+
+    channels: dict[str, Channel] = {}
+    messages: list[Message] = []
+    files: dict[str, File] = {}
+
+    def standing(self, channel: str) -> list[Message]:
+        """List what stands in a channel (by name or id), threads included, oldest first."""
+        named = (each.id for each in self.channels.values() if each.name == channel)
+        wanted = next(named, channel)
+        return [each for each in self.messages if each.channel == wanted and not each.deleted]
+
+    def thread(self, ts: str) -> list[Message]:
+        """List the replies to a message."""
+        return [each for each in self.messages if each.thread_ts == ts and not each.deleted]
+
+    def next_ts(self) -> str:
+        """Make the name of the next message: the time, and never the same twice."""
+        newest = max((int(each.ts.replace(".", "")) for each in self.messages), default=0)
+        micros = max(time.time_ns() // 1_000, newest + 1)
+        return f"{micros // 1_000_000}.{micros % 1_000_000:06d}"
