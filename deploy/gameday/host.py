@@ -5,6 +5,8 @@ would with a machine.
 """
 
 import asyncio
+import contextlib
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -14,13 +16,16 @@ from pydantic import BaseModel, ConfigDict
 
 from deploy.gameday import units
 from deploy.gameday.balancer import Balancer
-from deploy.gameday.commands import Commands
+from deploy.gameday.commands import Commands, Said
 from deploy.gameday.pm2 import Pm2
 from deploy.gameday.switches import SWITCHES
 
 INSTANCES = 2
+
 LISTENING = "listening"
 """The file that appears in the host's folder once everything is up."""
+
+_log = logging.getLogger(__name__)
 
 
 class Settings(BaseModel):
@@ -101,10 +106,16 @@ class Host:
         )
 
     async def _answer(self, process: asyncssh.SSHServerProcess[str]) -> None:
-        said = await self.commands.run(process.command or "")
-        process.stdout.write(said.out)
-        process.stderr.write(said.error)
-        process.exit(said.code)
+        try:
+            said = await self.commands.run(process.command or "")
+        except Exception:  # noqa: BLE001 (one command that fails must not look like a lost host)
+            _log.exception("%s", process.command)
+            said = Said(error="the API server failed at that command\n", code=70)
+        # Who asked may be gone; what was ordered is done all the same, as by a real host.
+        with contextlib.suppress(OSError, asyncssh.Error):
+            process.stdout.write(said.out)
+            process.stderr.write(said.error)
+            process.exit(said.code)
 
 
 def main() -> None:

@@ -60,14 +60,20 @@ class Instance:
     async def restart(self, environment: Mapping[str, str]) -> None:
         """End the process and start another, with these variables over the present ones."""
         self.environment.update(environment)
-        await self.child.stop()
+        await self.stop()
         self.restarts += 1
         self.unstable_restarts = 0
         await self.start()
 
+    async def stop(self) -> None:
+        """End the process."""
+        self.status = "stopping"
+        await self.child.stop()
+
     async def look(self) -> bool:
         """Start again what crashed; True when it has begun to listen since the last look."""
         if self.status == "online" and not self.child.running:
+            self.status = "launching"
             await self.child.wait()
             stable = _milliseconds() - self.since > STABLE_AFTER_SECONDS * 1000
             self.unstable_restarts = 0 if stable else self.unstable_restarts + 1
@@ -82,16 +88,13 @@ class Instance:
             self.listened = await processes.listens(self.port)()
         return self.listened
 
-    def described(self) -> dict[str, Any]:
+    async def described(self) -> dict[str, Any]:
         """Give the entry of `pm2 jlist`, the environment twice and unredacted, as there."""
-        memory, processor = 0, 0.0
-        if self.child.running:
-            with contextlib.suppress(psutil.Error):
-                process = psutil.Process(self.child.pid)
-                memory, processor = process.memory_info().rss, process.cpu_percent(0.02)
+        pid = self.child.pid if self.child.running else 0
+        memory, processor = await asyncio.to_thread(_use, pid) if pid else (0, 0.0)
         environment = {**self.environment, "PORT": str(self.port), "NODE_APP_INSTANCE": self.number}
         return {
-            "pid": self.child.pid if self.child.running else 0,
+            "pid": pid,
             "name": APP,
             "pm_id": self.number,
             "monit": {"memory": memory, "cpu": processor},
@@ -150,7 +153,7 @@ class Pm2:
             del self.instances[count:]
             if dropped:
                 await self._tell()  # no request is sent where nobody will answer it
-            await asyncio.gather(*(instance.child.stop() for instance in dropped))
+            await asyncio.gather(*(instance.stop() for instance in dropped))
             # A new copy is made from the first one, switches included.
             template = self.instances[0].environment if self.instances else self.environment
             begun = [
@@ -172,7 +175,7 @@ class Pm2:
 
     async def jlist(self) -> str:
         """Describe the instances as JSON."""
-        described = [await asyncio.to_thread(it.described) for it in list(self.instances)]
+        described = await asyncio.gather(*(instance.described() for instance in self.instances))
         return json.dumps(described) + "\n"
 
     def logs(self, lines: int) -> str:
@@ -197,10 +200,19 @@ class Pm2:
     async def stop(self) -> None:
         """End all instances."""
         async with self._one_at_a_time:
-            await asyncio.gather(*(instance.child.stop() for instance in self.instances))
+            await asyncio.gather(*(instance.stop() for instance in self.instances))
 
     async def _tell(self) -> None:
         await self._changed([instance.port for instance in self.instances if instance.listened])
+
+
+def _use(pid: int) -> tuple[int, float]:
+    """Measure the bytes and the share of a processor that a process takes."""
+    try:
+        process = psutil.Process(pid)
+        return process.memory_info().rss, process.cpu_percent(0.02)
+    except psutil.Error:  # it ended meanwhile
+        return 0, 0.0
 
 
 def _milliseconds() -> int:
