@@ -1,0 +1,127 @@
+"""The table of all commands that are ever run on a host. There is no way to run another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from activities.errors import Refused
+from activities.ssh import Command
+
+UNIT_PROPERTIES = "LoadState,ActiveState,SubState,Result,MainPID,ActiveEnterTimestamp"
+_PROCESS_LIST_BYTES = 4 * 1024 * 1024
+"""pm2 prints the environment of every process, twice; all but a few values is dropped at once."""
+_LOGS_BYTES = 2 * 1024 * 1024
+"""A hundred lines of every instance; what matters is at the end."""
+
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,127}")
+_PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+
+SETTABLE = re.compile(r"[A-Za-z0-9_.:%=,-]{1,200}")
+"""What the value of a variable may be made of."""
+
+
+def clock() -> Command:
+    """Read the host's clock."""
+    return Command(("date", "+%s.%N"))
+
+
+def cores() -> Command:
+    """Count the processors."""
+    return Command(("nproc",))
+
+
+def load() -> Command:
+    """Read the run queue."""
+    return Command(("cat", "/proc/loadavg"))
+
+
+def memory() -> Command:
+    """Read the memory."""
+    return Command(("free", "-b"))
+
+
+def disk() -> Command:
+    """Read the root file system."""
+    return Command(("df", "-B1", "--output=target,size,avail", "/"))
+
+
+def redis_ping(host: str, port: int) -> Command:
+    """Ask Redis from where the API runs; the password is the host's own REDISCLI_AUTH."""
+    return Command(("redis-cli", "-h", _word(host), "-p", str(int(port)), "ping"), seconds=5.0)
+
+
+def unit(name: str) -> Command:
+    """Read the state of a systemd unit."""
+    return Command(("systemctl", "show", _word(name), f"--property={UNIT_PROPERTIES}"))
+
+
+def restart_unit(name: str) -> Command:
+    """Restart a systemd unit, which takes as long as the unit does."""
+    words = ("sudo", "-n", "systemctl", "restart", _word(name))
+    return Command(words, changes=True, seconds=45.0)
+
+
+def deployments(log: str, last: int) -> Command:
+    """Read the last lines of the log of deployments."""
+    if not _PATH.fullmatch(log) or "/.." in log:
+        raise Refused("the log of deployments is not an absolute path: see the settings")
+    return Command(("tail", "-n", str(int(last)), log))
+
+
+def process_list() -> Command:
+    """List the processes that pm2 keeps."""
+    return Command(("pm2", "jlist"), seconds=20.0, most_bytes=_PROCESS_LIST_BYTES)
+
+
+def scale(app: str, instances: int) -> Command:
+    """Set the number of instances; 0 would delete the application."""
+    if instances < 1:
+        raise Refused(f"{app} is not scaled to {instances}: pm2 would forget it")
+    return Command(("pm2", "scale", _app(app), str(int(instances))), changes=True, seconds=60.0)
+
+
+def restart_instance(instance: int) -> Command:
+    """Restart one instance."""
+    return Command(("pm2", "restart", str(int(instance))), changes=True, seconds=45.0)
+
+
+def restart_with(app: str, environment: Mapping[str, str]) -> Command:
+    """Restart all instances with other values of some variables."""
+    # --update-env takes over the whole environment of this call: the host's own profile must be
+    # that of the application's user.
+    pairs = [f"{_variable(name)}={_value(value)}" for name, value in sorted(environment.items())]
+    words = ("env", *pairs, "pm2", "restart", _app(app), "--update-env")
+    return Command(words, changes=True, seconds=60.0)
+
+
+def logs(app: str) -> Command:
+    """Read the last lines that an application wrote."""
+    words = ("pm2", "logs", _app(app), "--lines", "100", "--nostream")
+    return Command(words, seconds=15.0, most_bytes=_LOGS_BYTES)
+
+
+def _app(name: str) -> str:
+    # To pm2 "all" is every application, and a number is an instance.
+    if name.lower() == "all" or name.isdigit():
+        raise Refused(f"{name!r} is not the name of one application")
+    return _word(name)
+
+
+def _word(text: str) -> str:
+    return _checked(_WORD, text)
+
+
+def _variable(text: str) -> str:
+    return _checked(_VARIABLE, text)
+
+
+def _value(text: str) -> str:
+    return _checked(SETTABLE, text)
+
+
+def _checked(pattern: re.Pattern[str], text: str) -> str:
+    if not pattern.fullmatch(text):
+        raise Refused(f"{text[:60]!r} may not stand in a command")
+    return text
