@@ -1,0 +1,178 @@
+"""The one place where clients, activities and procedures are put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import httpx
+
+from activities.alertmanager import Alertmanager
+from activities.changes import Targets
+from activities.errors import NotConfigured
+from activities.health import Health
+from activities.host import Host, HostNames
+from activities.pace import Pace
+from activities.pagerduty import PagerDuty
+from activities.pm2 import Pm2
+from activities.postgres import Postgres
+from activities.postgres_connection import Database
+from activities.postgres_ending import PostgresEnding
+from activities.postgres_indexes import PostgresIndexes
+from activities.postgres_indexing import PostgresIndexing
+from activities.postgres_sessions import PostgresSessions
+from activities.postgres_statements import PostgresStatements
+from activities.processes import ProcessManager
+from activities.prometheus import Prometheus
+from activities.prometheus_api import PrometheusApi
+from activities.redis import Redis
+from activities.report import Reports
+from activities.services import Services
+from activities.slack import Slack
+from activities.slack_api import slack_api
+from activities.slack_charts import SlackCharts
+from activities.ssh import Login, Ssh
+from activities.switches import Switches
+from activities.verification import Condition, Sample, Verification
+from workers.looks import answering, careful
+from workers.parts import Activity, Parts
+from workers.settings import Settings, variable
+from workflows.consult import Library
+from workflows.efforts import Queue
+from workflows.procedures import PROCEDURES
+
+Composition = Mapping[Queue, list[Activity]]
+"""What the worker of each task queue can do."""
+
+
+@asynccontextmanager
+async def compose(settings: Settings) -> AsyncIterator[Composition]:
+    """Build everything from the settings, and close it in the end; nothing is connected to yet."""
+    parts, targets = Parts(), Targets()
+    async with AsyncExitStack() as stack:
+        # Trying again is Temporal's, and no proxy of the environment sees what we say.
+        http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+        parts.add(Library(PROCEDURES, settings.given), queue=Queue.INCIDENTS)
+        parts.add(Reports(settings.reports.folder, settings.reports.base_url))
+        _watching(parts, settings, http, stack)
+        _redis(parts, settings)
+        await _postgres(parts, settings, targets, stack)
+        _host(parts, settings, targets, http)
+        await _telling(parts, settings, http, stack)
+        yield parts.activities
+
+
+def _watching(
+    parts: Parts, settings: Settings, http: httpx.AsyncClient, stack: AsyncExitStack
+) -> None:
+    async def blind(condition: Condition) -> Sample:  # noqa: ARG001
+        raise NotConfigured("Prometheus", variable("prometheus", "url"))
+
+    measured, look = settings.prometheus, blind
+    if measured.url:
+        api = PrometheusApi(
+            measured.url,
+            token=measured.token if measured.token.get_secret_value() else None,
+            basic=(measured.user, measured.password) if measured.user else None,
+            authority=measured.authority,
+        )
+        stack.callback(api.close)
+        prometheus = Prometheus(api)
+        parts.add(prometheus)
+        look = prometheus.look
+    else:
+        parts.lack("Prometheus", variable("prometheus", "url"), Prometheus)
+    # The checks are added by the systems below; the look finds them there when it is asked.
+    looks = {"below": careful(look), "answering": careful(answering(parts.checks))}
+    parts.add(Verification(looks))
+
+    alerting = settings.alertmanager
+    if alerting.url:
+        token = alerting.api_token if alerting.api_token.get_secret_value() else None
+        basic = (alerting.api_user, alerting.api_password) if alerting.api_user else None
+        parts.add(Alertmanager(http, alerting.url, token=token, basic=basic))
+    else:
+        parts.lack("Alertmanager", variable("alertmanager", "url"), Alertmanager)
+
+
+def _redis(parts: Parts, settings: Settings) -> None:
+    if not settings.redis.url.get_secret_value():
+        parts.lack("Redis", variable("redis", "url"), Redis)
+        return
+    redis = Redis(settings.redis.url)
+    parts.add(redis)
+    parts.checks["redis.ping"] = redis.ping_sample
+
+
+async def _postgres(
+    parts: Parts, settings: Settings, targets: Targets, stack: AsyncExitStack
+) -> None:
+    asking = (PostgresSessions, PostgresStatements, PostgresIndexes)
+    changing = (PostgresEnding, PostgresIndexing)
+    if not settings.postgres.dsn.get_secret_value():
+        parts.lack("PostgreSQL", variable("postgres", "dsn"), Postgres, *asking, *changing)
+        return
+    database = await stack.enter_async_context(Database(settings.postgres.dsn))
+    postgres = Postgres(database)
+    parts.add(postgres, *(kind(database) for kind in asking))
+    parts.add(*(kind(database, targets) for kind in changing))
+    parts.checks["postgres.answers"] = postgres.answers_sample
+
+
+def _host(parts: Parts, settings: Settings, targets: Targets, http: httpx.AsyncClient) -> None:
+    section, given, processes = settings.host, settings.given, settings.processes
+    if not (section.address and section.key_file and section.known_hosts_file):
+        kinds = (Host, Services, ProcessManager, Switches)
+        parts.lack("the API's host", variable("host", "address"), *kinds)
+        return
+    ssh = Ssh(
+        Login(
+            host=section.address,
+            user=section.user,
+            key=section.key_file,
+            known_hosts=section.known_hosts_file,
+            port=section.port,
+        )
+    )
+    names = HostNames(
+        app=given.app,
+        redis_host=section.redis_host,
+        redis_port=section.redis_port,
+        redis_unit=given.redis_unit,
+        deployments=section.deploy_log,
+    )
+    host = Host(ssh, names)
+    parts.checks["host.redis_ping"] = host.redis_look
+    pace = Pace(
+        ready_seconds=processes.ready_seconds,
+        settle_seconds=processes.settle_seconds,
+        ramp_seconds=processes.ramp_seconds,
+    )
+    health = Health(http, processes.health_url) if processes.health_url else None
+    declared = processes.switches
+    pm2 = Pm2(ssh, given.app, variables=[each.variable for each in declared.values()])
+    parts.add(
+        host,
+        Services(ssh, units=section.units, targets=targets, pace=pace),
+        ProcessManager(pm2, targets=targets, health=health, pace=pace),
+        Switches(pm2, targets=targets, declared=declared, health=health, pace=pace),
+    )
+
+
+async def _telling(
+    parts: Parts, settings: Settings, http: httpx.AsyncClient, stack: AsyncExitStack
+) -> None:
+    section = settings.slack
+    if section.token.get_secret_value():
+        api = await stack.enter_async_context(slack_api(section.token, url=section.base_url))
+        parts.add(Slack(api, section.channels), SlackCharts(api), queue=Queue.MESSAGES)
+    else:
+        setting = variable("slack", "token")
+        parts.lack("Slack", setting, Slack, SlackCharts, queue=Queue.MESSAGES)
+    pages = settings.pagerduty
+    if any(key.get_secret_value() for key in pages.routes.values()):
+        pagerduty = PagerDuty(http, pages.routes, url=pages.base_url)
+        parts.add(pagerduty, queue=Queue.PAGES)
+    else:
+        setting = variable("pagerduty", "routing_key")
+        parts.lack("PagerDuty", setting, PagerDuty, queue=Queue.PAGES)

@@ -1,0 +1,62 @@
+"""Activities sorted onto their task queues; those of a system that is not set up say so."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from temporalio import activity
+
+from activities.changes import READ, UNDO
+from activities.errors import NotConfigured
+from workers.looks import Check
+from workflows.efforts import Queue
+from workflows.procedures.base import activity_name
+
+Activity = Callable[..., Any]
+
+
+class Parts:
+    """Activities by queue, and the checks that a verification can name."""
+
+    def __init__(self) -> None:
+        self.activities: dict[Queue, list[Activity]] = {queue: [] for queue in Queue}
+        self.checks: dict[str, Check] = {}
+
+    def add(self, *systems: object, queue: Queue | None = None) -> None:
+        """Put the activities of *systems* on *queue*; without one, changes go apart from probes."""
+        for system in systems:
+            self._sort(activities_of(system), queue)
+
+    def lack(self, name: str, setting: str, *kinds: type, queue: Queue | None = None) -> None:
+        """Have every activity that one of *kinds* would have say that *name* is not configured."""
+        for kind in kinds:
+            self._sort(absent(kind, name, setting), queue)
+
+    def _sort(self, activities: Iterable[Activity], queue: Queue | None) -> None:
+        named = {activity_name(each): each for each in activities}
+        for name, each in named.items():
+            # A change is known by what is read before it.
+            change = name.removesuffix(READ).removesuffix(UNDO) + READ in named
+            self.activities[queue or (Queue.CHANGES if change else Queue.PROBES)].append(each)
+
+
+def activities_of(system: object) -> list[Activity]:
+    """List the activities that *system*, an object or its class, has."""
+    members = inspect.getmembers(system, inspect.isroutine)
+    return [each for _, each in members if hasattr(each, "__temporal_activity_definition")]
+
+
+def absent(kind: type, system: str, setting: str) -> list[Activity]:
+    """Make an activity that raises `NotConfigured` for each that *kind* would have."""
+
+    def refusing(name: str) -> Activity:
+        # Two arguments, for a change has them; a probe's one is enough.
+        @activity.defn(name=name)
+        async def refuse(ask: Any, before: Any = None) -> Any:  # noqa: ARG001
+            raise NotConfigured(system, setting)
+
+        return refuse
+
+    return [refusing(activity_name(each)) for each in activities_of(kind)]

@@ -1,0 +1,173 @@
+"""The settings: read once, at start, from ``RESPONDER_…`` variables and from ``responder.toml``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from workers.sections import (
+    AlertmanagerSettings,
+    CodecSettings,
+    DoorSettings,
+    HostSettings,
+    PagerDutySettings,
+    PostgresSettings,
+    ProcessesSettings,
+    PrometheusSettings,
+    RedisSettings,
+    ReportsSettings,
+    SlackSettings,
+    TelemetrySettings,
+    WorkerSettings,
+    passwords,
+)
+from workflows.policy import Policy
+from workflows.procedures.base import Given
+
+PREFIX = "RESPONDER_"
+CONFIG = f"{PREFIX}CONFIG"
+"""Names the file; without it, a ``responder.toml`` in the working folder is read."""
+DEFAULT_FILE = "responder.toml"
+_NOT_OURS = {CONFIG, f"{PREFIX}PROGRAMS"}
+
+
+class SettingsWrong(ValueError):
+    """The settings cannot be used; the text names each field, and the variable that sets it."""
+
+
+class Settings(BaseSettings):
+    """Everything that is decided outside of the program."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,  # a variable that compose or a shell passes on empty is not set
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=False,
+    )
+
+    environment: str = Field(default="", max_length=100)
+    """What the platform is called where an alert does not say: production, staging."""
+    alertmanager: AlertmanagerSettings = AlertmanagerSettings()
+    prometheus: PrometheusSettings = PrometheusSettings()
+    redis: RedisSettings = RedisSettings()
+    postgres: PostgresSettings = PostgresSettings()
+    host: HostSettings = HostSettings()
+    processes: ProcessesSettings = ProcessesSettings()
+    slack: SlackSettings = SlackSettings()
+    pagerduty: PagerDutySettings = PagerDutySettings()
+    reports: ReportsSettings = ReportsSettings()
+    policy: Policy = Policy()
+    given: Given = Given()
+    door: DoorSettings = DoorSettings()
+    worker: WorkerSettings = WorkerSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    codec: CodecSettings = CodecSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the library's signature)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        sources = [init_settings, env_settings]
+        if file := _file():
+            sources.append(TomlConfigSettingsSource(settings_cls, file))
+        return tuple(sources)
+
+
+def load() -> Settings:
+    """Read the settings, or say what is wrong with them."""
+    try:
+        wrong = [f"{name}: there is no such setting" for name in _strangers(os.environ)]
+        if wrong:
+            raise SettingsWrong(_listed(wrong))
+        return Settings()
+    except ValidationError as error:
+        # Of an error only place and reason are told: the rest quotes what was given.
+        raise SettingsWrong(_listed([_said(each) for each in error.errors()])) from None
+    except SettingsError as error:
+        raise SettingsWrong(_listed([f"{error}: it is not the JSON that is expected"])) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise SettingsWrong(_listed([f"{_file()}: {reason}"])) from None
+    except ValueError as error:
+        if isinstance(error, SettingsWrong):
+            raise
+        raise SettingsWrong(_listed([f"{_file()}: {error}"])) from None
+
+
+def variable(*path: str) -> str:
+    """Name the variable that sets a field."""
+    return PREFIX + "__".join(path).upper()
+
+
+def secrets_of(part: BaseModel) -> list[str]:
+    """List every secret in *part*, and what a connection string among them hides."""
+    return [secret for value in vars(part).values() for secret in _secrets(value) if secret]
+
+
+def _secrets(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+        yield from passwords(value.get_secret_value())
+    elif isinstance(value, BaseModel):
+        yield from secrets_of(value)
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _secrets(each)
+
+
+def _file() -> Path | None:
+    named = os.environ.get(CONFIG)
+    if named:
+        path = Path(named)
+        if not path.is_file():
+            raise SettingsWrong(_listed([f"{CONFIG}: there is no file {path}"]))
+        return path
+    return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
+
+
+def _strangers(environment: Mapping[str, str]) -> list[str]:
+    known = {variable(name) for name in Settings.model_fields}
+    return sorted(
+        name
+        for name in environment
+        if name.upper().startswith(PREFIX)
+        and name.upper() not in _NOT_OURS
+        and name.upper().partition("__")[0] not in known
+    )
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    path = [str(part) for part in error["loc"]]
+    if error["type"] == "extra_forbidden":
+        reason = "there is no such setting"
+    else:
+        reason = str(error["msg"]).removeprefix("Value error, ")
+    if not path:
+        return reason
+    # Of a whole section: its fields are what is set.
+    more = "__…" if len(path) == 1 and error["type"] == "value_error" else ""
+    return f"{'.'.join(path)}: {reason} ({variable(*path)}{more})"
+
+
+def _listed(wrong: list[str]) -> str:
+    return "the settings cannot be used:\n" + "\n".join(f"  {line}" for line in wrong)

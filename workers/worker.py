@@ -1,0 +1,185 @@
+"""The worker process: one worker for each task queue, all on one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Collection, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from workers.composition import Composition, compose
+from workers.connection import connect_patiently
+from workers.redaction import Redaction, Secrets
+from workers.sections import WorkerSettings
+from workers.settings import Settings, secrets_of
+from workers.telemetry import log_to_stderr, runtime
+from workflows.efforts import Queue
+from workflows.incident import Incident
+from workflows.post_incident import PostIncident
+
+WORKFLOWS: tuple[type, ...] = (Incident, PostIncident)
+
+PURE = (
+    # Must be the same class on both sides: what activities raise and answer.
+    "activities",
+    # Consulted through an activity, whose answer stands in the history.
+    "workflows.consult",
+    "workflows.procedures",
+    "workflows.promql",
+    # Plain models and figures. The lifecycle itself is not here: a stray clock in it must fail.
+    "workflows.acts",
+    "workflows.policy",
+)
+"""Modules that the sandbox shares with workflows instead of loading them anew for each run."""
+
+_SLOTS = {
+    Queue.INCIDENTS: 20,
+    Queue.PROBES: 50,
+    Queue.MESSAGES: 20,
+    Queue.PAGES: 20,
+    Queue.CHANGES: 10,
+}
+_THREADS = 4
+_GOODBYE_SECONDS = 0.3
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+def workers(
+    client: Client,
+    composition: Composition,
+    *,
+    queues: Collection[Queue],
+    threads: ThreadPoolExecutor,
+    secrets: Sequence[str] = (),
+    settings: WorkerSettings | None = None,
+) -> list[Worker]:
+    """Make the worker of each of *queues*; none runs yet."""
+    chosen = settings or WorkerSettings()
+    redaction = Redaction(Secrets(secrets))
+    return [
+        Worker(
+            client,
+            task_queue=queue,
+            workflows=WORKFLOWS if queue is Queue.INCIDENTS else (),
+            activities=composition[queue],
+            activity_executor=threads,
+            interceptors=[redaction],
+            workflow_runner=sandbox(),
+            deployment_config=_deployment(chosen),
+            max_concurrent_activities=_SLOTS[queue],
+            graceful_shutdown_timeout=timedelta(seconds=chosen.graceful_seconds),
+            # How long the next message waits for a worker that was killed; 10 s by default.
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
+            # How late a cancellation may reach a change. The last heartbeat of an attempt is never
+            # throttled away: it travels with the failure, so that verifications keep every sample.
+            max_heartbeat_throttle_interval=timedelta(seconds=2),
+            default_heartbeat_throttle_interval=timedelta(seconds=2),
+            **_workflow_slots(queue),
+        )
+        for queue in Queue
+        if queue in queues
+    ]
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """Make the sandbox that workflow code runs in."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(*PURE)
+    )
+
+
+async def run(settings: Settings, queues: Collection[Queue] = tuple(Queue)) -> None:
+    """Work until the process is told to end, and end what is under way first."""
+    secrets = secrets_of(settings)
+    log_to_stderr(settings.telemetry, secrets)
+    core = runtime(settings.telemetry, role="worker")
+    with _told_to_end() as end:
+        connecting = connect_patiently(settings.codec, role="worker", runtime=core)
+        client = await _unless(end, connecting)
+        if client is None:
+            return
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="consult") as threads:
+            async with compose(settings) as composition:
+                running = workers(
+                    client,
+                    composition,
+                    queues=queues,
+                    threads=threads,
+                    secrets=secrets,
+                    settings=settings.worker,
+                )
+                await serve(running, end)
+    await asyncio.sleep(_GOODBYE_SECONDS)  # sdk-python#300: an exit just after may crash
+
+
+async def serve(running: Sequence[Worker], end: asyncio.Event) -> None:
+    """Run the workers side by side; when one fails, or at the end, all stop."""
+    tasks = [asyncio.create_task(worker.run()) for worker in running]
+    told = asyncio.create_task(end.wait())
+    _log.info("working on %s", ", ".join(worker.task_queue for worker in running))
+    try:
+        await asyncio.wait([told, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
+        begun = time.monotonic()
+        # Side by side: each may take the whole time that running activities are given.
+        await asyncio.gather(*(worker.shutdown() for worker in running), return_exceptions=True)
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        _log.info("stopped after %.1f s", time.monotonic() - begun)
+    for outcome in ended:
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+def _workflow_slots(queue: Queue) -> dict[str, Any]:
+    if queue is not Queue.INCIDENTS:
+        return {}
+    # Few at a time: a replay of many at once trips the detector of deadlocks.
+    return {"max_concurrent_workflow_tasks": 20, "max_cached_workflows": 500}
+
+
+def _deployment(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
+    if not settings.build_id:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(settings.deployment, settings.build_id),
+        use_worker_versioning=True,
+        # A fix reaches incidents that are open; `patched` keeps their histories valid.
+        default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+    )
+
+
+async def _unless(end: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Await *work*, or give it up when the process is told to end."""
+    task, told = asyncio.create_task(work), asyncio.create_task(end.wait())
+    await asyncio.wait([task, told], return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    return None
+
+
+@contextmanager
+def _told_to_end() -> Iterator[asyncio.Event]:
+    loop, end = asyncio.get_running_loop(), asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, end.set)
+    try:
+        yield end
+    finally:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(each)
