@@ -1,0 +1,53 @@
+"""The process that serves the door."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+
+import uvicorn
+
+from starters.door import application
+from workers.connection import connect
+from workers.settings import Settings, SettingsWrong, secrets_of, variable
+from workers.telemetry import log_to_stderr
+
+_GOODBYE_SECONDS = 0.3
+
+_log = logging.getLogger(__name__)
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until the process is told to end; what has begun is answered first."""
+    log_to_stderr(settings.telemetry, secrets_of(settings))
+    # Lazily: a door without Temporal says 503, and the sender tries again.
+    client = await connect(settings.codec, role="door", lazy=True)
+    door = settings.door
+    config = uvicorn.Config(
+        application(client, settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Above it 503, at once: better than a queue that outlasts the sender's patience.
+        limit_concurrency=200,
+        backlog=256,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=int(door.deadline_seconds) + 2,
+    )
+    with _listening(door.host, door.port) as listener:
+        host, port = listener.getsockname()[:2]
+        _log.info("listening on http://%s:%s/webhooks/alertmanager", host, port)
+        await uvicorn.Server(config).serve(sockets=[listener])
+    await asyncio.sleep(_GOODBYE_SECONDS)  # sdk-python#300: an exit just after may crash
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=256)
+    except OSError as error:
+        raise SettingsWrong(
+            f"door: {host}:{port} cannot be listened on: {error.strerror} "
+            f"({variable('door', 'port')})"
+        ) from None
