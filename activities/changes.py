@@ -1,0 +1,65 @@
+"""How a change is made: what stood there is read first and recorded, then the change is applied
+once.
+
+A change called ``system.verb`` is two or three activities:
+
+``system.verb.read``   (order) -> before            looks, touches nothing
+``system.verb``        (order, before) -> Done      makes the world as ordered
+``system.verb.undo``   (order, before) -> Done      makes it as it was *before*
+
+The answer of ``read`` stands in the history before ``apply`` starts, so an attempt that follows
+a crash still knows
+what was there. Every attempt of ``apply`` looks first: as ordered already (an earlier attempt
+got through) is done;
+neither as ordered nor as *before* is `Refused`, for then somebody else changed it meanwhile.
+``undo`` restores only
+what is still as we set it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from temporalio import activity
+
+READ = ".read"
+UNDO = ".undo"
+
+
+class Targets:
+    """Lets one change at a time touch a target, within the one process that makes changes."""
+
+    def __init__(self) -> None:
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @asynccontextmanager
+    async def one_at_a_time(self, target: str) -> AsyncIterator[None]:
+        """Wait for *target*, heartbeating meanwhile."""
+        lock = self._locks[target]
+        async with heartbeats(f"waiting for {target}"):
+            await lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+@asynccontextmanager
+async def heartbeats(note: str, every_seconds: float = 2.0) -> AsyncIterator[None]:
+    """Heartbeat while the body runs, so that a lost worker is noticed and a cancellation
+    arrives.
+    """
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat(note)
+            await asyncio.sleep(every_seconds)
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()

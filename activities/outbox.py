@@ -1,0 +1,37 @@
+"""Messages that an incident still owes, channel by channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from activities.kept import Kept
+
+
+class Unsent(Kept):
+    """A message on its way: kept until the far side has taken it."""
+
+    key: str
+    """Idempotency key: the same message has the same one, whoever sends it."""
+    kind: str
+    payload: dict[str, Any]
+    queued_at: AwareDatetime
+    tries: int = 0
+
+
+class Channel(Kept):
+    """What one channel still owes, and where its message stands."""
+
+    unsent: list[Unsent] = Field(default_factory=list)
+    sent: int = 0
+    channel_id: str = ""
+    ts: str = ""
+    """Of the root message; known here and nowhere else."""
+    roots: int = 0
+    """How many root messages there were: a deleted one is replaced once."""
+    tried_root: bool = False
+    dirty: bool = False
+    """The root message shows an older state than the record."""
+    off: str = ""
+    """Why nothing is sent: said once."""

@@ -1,0 +1,280 @@
+"""All that is known of an incident: one plain model that is shown, asked for, carried on and
+written down.
+
+The workflow owns it and is the only one to change it; everybody else gets a copy. Times are
+absolute, so that a
+restart, a continue-as-new or a jump of a clock changes none of them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from activities.alerts import Alert
+from activities.kept import Kept
+from activities.outbox import Channel
+from activities.people import Clocks, People, Question
+from activities.verification import Condition, Sample
+from activities.words import Risk, Severity, Urgency
+
+
+class Phase(StrEnum):
+    """Where the response stands."""
+
+    OPENING = "opening"
+    INVESTIGATING = "investigating"
+    MITIGATING = "mitigating"
+    ASKING = "waiting for approval"
+    VERIFYING = "verifying"
+    SETTLING = "settling"
+    UNDOING = "undoing"
+    WATCHING = "in people's hands"
+    DOCUMENTING = "documenting"
+    RESOLVED = "resolved"
+
+
+class Asks(StrEnum):
+    """Whether a step overrides the policy table."""
+
+    POLICY = "as the policy says"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class AlertState(Kept):
+    """One fingerprint: the newest we know of it."""
+
+    alert: Alert
+    firing: bool
+    first_seen: AwareDatetime
+    times: int = 1
+    """How often it began to fire while this incident was open."""
+    why: str = ""
+    """Why it is held for resolved when Alertmanager did not say so."""
+
+
+class Entry(Kept):
+    """One line of the timeline."""
+
+    at: AwareDatetime
+    kind: str
+    """alert, page, message, evidence, plan, question, step, verification, person, escalation,
+    problem, phase"""
+    text: str
+    by: str = "responder"
+
+
+class Reading(Kept):
+    """What a probe found, or why it could not be read."""
+
+    key: str
+    why: str
+    """What the probe was for, in words."""
+    answer: Any = None
+    failed: str = ""
+    """Empty, or why it could not be read."""
+    took_seconds: float = 0.0
+
+
+class StepState(StrEnum):
+    """How far a step of the ladder is."""
+
+    PLANNED = "planned"
+    ASKED = "asked"
+    RUNNING = "running"
+    DONE = "done"
+    HELPED = "helped"
+    UNHELPFUL = "did not help"
+    UNCERTAIN = "outcome unknown"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNDONE = "undone"
+
+
+class PlannedStep(Kept):
+    """One mitigation of the ladder, as the procedure planned it."""
+
+    key: str
+    """Stable name of the step: its activity and target."""
+    activity: str
+    order: dict[str, Any]
+    target: str
+    """What it touches; one change at a time on a target."""
+    why: str
+    effect: str
+    """The exact effect in words, for the person who approves it."""
+    expect: str = ""
+    risk: Risk
+    asks: Asks = Asks.POLICY
+    undo: bool = False
+    """Whether the lifecycle undoes it once the incident has settled."""
+    restarts: bool = False
+    """Whether it counts against the restart budget of its target."""
+    needs: str = ""
+    """Key of a step without which this one makes no sense."""
+    approved_with: str = ""
+    """Key of a step whose approval covers this one too: both effects are shown in one
+    question."""
+    apply_seconds: float = 120.0
+
+    state: StepState = StepState.PLANNED
+    said: str = ""
+    before: Any = None
+    """What `read` found, as recorded before the change."""
+    approved_by: str = ""
+    started_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    put_back: bool = False
+    """Undone once, and applied again because the alert came back."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still ahead of us."""
+        return self.state in (StepState.PLANNED, StepState.ASKED)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether what it changed is, or may be, still there."""
+        return self.state in (
+            StepState.DONE,
+            StepState.HELPED,
+            StepState.UNHELPFUL,
+            StepState.UNCERTAIN,
+        )
+
+
+class Facts(Kept):
+    """What a procedure says of its alert without looking at anything."""
+
+    name: str
+    title: str
+    severity: Severity
+    impact: str
+    section: str
+    runbook: str
+    condition: Condition
+    version: str
+    """Hash of the procedure's source."""
+    thresholds: dict[str, float] = Field(default_factory=dict)
+
+
+class WatchRecord(Kept):
+    """One watch of the condition: what the chart is drawn from."""
+
+    label: str
+    started_at: AwareDatetime
+    outcome: str
+    samples: list[Sample]
+
+
+class Resolution(Kept):
+    """How the incident ended."""
+
+    how: str
+    """recovered, resolved by a person, stale"""
+    reason: str
+    by: str = "responder"
+    at: AwareDatetime
+    still_temporary: list[str] = Field(default_factory=list)
+
+
+class Record(Kept):
+    """All that is known of an incident."""
+
+    id: str
+    run: str
+    """First execution run id: with the id, unique for this incident for ever."""
+    indicator: str
+    service: str
+    environment: str = ""
+    opened_at: AwareDatetime
+    severity: Severity = Severity.WARNING
+    phase: Phase = Phase.OPENING
+    asks: str = ""
+    """What is asked of people now; empty when nothing is."""
+    next_action: str = ""
+    next_action_at: AwareDatetime | None = None
+
+    alerts: dict[str, AlertState] = Field(default_factory=dict)
+    incomplete: bool = False
+    recurrence: int = 0
+    refired: bool = False
+    """Something began to fire after we thought it over."""
+    facts: Facts | None = None
+    no_procedure: str = ""
+    """Why people handle it without a procedure."""
+    readings: list[Reading] = Field(default_factory=list)
+    cause: str = ""
+    findings: list[str] = Field(default_factory=list)
+    when_out: str = ""
+    """What the procedure says to people when its ladder has run out."""
+    ladder: list[PlannedStep] = Field(default_factory=list)
+    past_steps: list[PlannedStep] = Field(default_factory=list)
+    """Steps of earlier ladders of this incident: what was tried is known."""
+    planned_for: str = ""
+    """The alert that mattered most when the ladder was planned."""
+    plan_again: bool = False
+    watches: list[WatchRecord] = Field(default_factory=list)
+    question: Question | None = None
+    questions: list[Question] = Field(default_factory=list)
+
+    people: People = Field(default_factory=People)
+    clocks: Clocks = Field(default_factory=Clocks)
+    slack: Channel = Field(default_factory=Channel)
+    pagerduty: Channel = Field(default_factory=Channel)
+    paged: dict[str, str] = Field(default_factory=dict)
+    """Pages that are open at PagerDuty: deduplication key to the route that took it."""
+    page_urgency: Urgency | None = None
+    entries: int = 0
+    """How many thread entries and pages were ever written: makes their keys."""
+    handled: dict[str, str] = Field(default_factory=dict)
+    """Ids of people's acts that have been dealt with, and what was answered."""
+
+    timeline: list[Entry] = Field(default_factory=list)
+    left_out: int = 0
+    """How many routine lines were dropped from the timeline to keep it small."""
+    paged_at: AwareDatetime | None = None
+    told_at: AwareDatetime | None = None
+    mitigated_at: AwareDatetime | None = None
+    recovered_at: AwareDatetime | None = None
+    resolution: Resolution | None = None
+    report: list[str] = Field(default_factory=list)
+    aftermaths: int = 0
+    """How many `PostIncident` workflows were started for it."""
+    earlier: str = ""
+    """Run id of the incident of the same id that closed before this one."""
+
+    @property
+    def starts_at(self) -> AwareDatetime:
+        """When it began by the alerts' own account; for reporting only."""
+        return min(
+            (state.alert.starts_at for state in self.alerts.values()), default=self.opened_at
+        )
+
+    @property
+    def firing(self) -> list[AlertState]:
+        """The fingerprints that are not resolved."""
+        return [state for state in self.alerts.values() if state.firing]
+
+    @property
+    def title(self) -> str:
+        """Name of the alert that matters most: the most severe that fires."""
+        states = self.firing or list(self.alerts.values())
+        ranked = sorted(states, key=lambda s: s.alert.severity.rank if s.alert.severity else -1)
+        return ranked[-1].alert.name if ranked else self.indicator
+
+    @property
+    def steps(self) -> list[PlannedStep]:
+        """Every step of this incident, oldest first."""
+        return [*self.past_steps, *self.ladder]
+
+    @property
+    def temporary(self) -> list[PlannedStep]:
+        """Steps whose change is in place and should not stay, newest first."""
+        placed = [step for step in self.steps if step.undo and step.in_place]
+        return sorted(
+            placed, key=lambda s: s.ended_at or s.started_at or self.opened_at, reverse=True
+        )

@@ -1,0 +1,169 @@
+"""Watches whether the platform has recovered: one look per attempt, all looks kept as samples.
+
+No slot is held between looks and no history event is written for them: an attempt that has not
+seen enough raises a
+benign `NotYet` with the poll interval as its delay, and finds its earlier samples in the
+heartbeat details. A worker
+that dies in between therefore costs a late sample and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+from temporalio import activity
+
+from activities.errors import NotYet
+from activities.words import Answer, Name, Order
+
+MOST_SAMPLES = 400
+
+
+class Below(Order):
+    """Recovered while *expression* stays below *threshold*, with traffic above a floor."""
+
+    kind: Literal["below"] = "below"
+    expression: Name = Field(max_length=4000)
+    """PromQL that yields one value; empty or NaN is unknown."""
+    threshold: float
+    unit: Literal["", "s", "%", "$/h"] = ""
+    traffic: str | None = Field(default=None, max_length=4000)
+    """PromQL of the traffic that gives the value its meaning, a second."""
+    floor: float = 0.0
+    """Traffic at or under this makes the value unknown."""
+
+
+class Answering(Order):
+    """Recovered while every named check answers, each from its own vantage point."""
+
+    kind: Literal["answering"] = "answering"
+    checks: tuple[Name, ...] = Field(min_length=1)
+
+
+Condition = Annotated[Below | Answering, Field(discriminator="kind")]
+
+
+class Sample(Answer):
+    """One look at a condition."""
+
+    at: AwareDatetime
+    good: bool | None
+    """None is unknown: no data is neither health nor sickness."""
+    value: float | None = None
+    note: str = ""
+
+
+class Watch(Order):
+    """A question to watch *condition* for a while."""
+
+    condition: Condition
+    window_seconds: float = Field(gt=0)
+    every_seconds: float = Field(gt=0)
+    hold: bool = False
+    """False: end as soon as *needed* looks in a row are good. True: every known look of the
+    window must be good."""
+    needed: int = Field(default=3, ge=1)
+
+
+class Outcome(StrEnum):
+    """How a watch ended."""
+
+    RECOVERED = "recovered"
+    IMPROVING = "improving"
+    NOT_RECOVERED = "not recovered"
+    UNKNOWN = "unknown"
+
+
+class Verdict(Answer):
+    """What a watch saw."""
+
+    outcome: Outcome
+    samples: tuple[Sample, ...]
+    said: str
+
+
+Look = Callable[[Condition], Awaitable[Sample]]
+"""Takes one sample and never raises for missing data: that is a sample with ``good=None``."""
+
+
+class Verification:
+    """Watches conditions; *looks* has one function for each kind of condition."""
+
+    def __init__(self, looks: Mapping[str, Look]) -> None:
+        self._looks = looks
+
+    @activity.defn(name="verification.watch")
+    async def watch(self, ask: Watch) -> Verdict:
+        """Look once; end with a verdict, or ask to be called again after the poll interval."""
+        info = activity.info()
+        samples = [
+            Sample.model_validate(kept) for kept in info.heartbeat_details[:1] for kept in kept
+        ]
+        # A crash between the look and the answer repeats the attempt: the look is simply taken
+        # again.
+        samples.append(await self._looks[ask.condition.kind](ask.condition))
+        samples = samples[-MOST_SAMPLES:]
+        activity.heartbeat([sample.model_dump(mode="json") for sample in samples])
+        elapsed = info.current_attempt_scheduled_time - info.scheduled_time
+        over = elapsed + timedelta(seconds=ask.every_seconds) > timedelta(
+            seconds=ask.window_seconds
+        )
+        verdict = hold(ask, samples, over=over) if ask.hold else recover(ask, samples, over=over)
+        if verdict is None:
+            raise NotYet(samples[-1].note or "not yet", wait=timedelta(seconds=ask.every_seconds))
+        return verdict
+
+
+def recover(ask: Watch, samples: list[Sample], *, over: bool) -> Verdict | None:
+    """Judge a watch after a step: *needed* good looks in a row end it, the end of the window
+    decides the rest.
+    """
+    streak = samples[-ask.needed :]
+    if len(streak) == ask.needed and all(sample.good for sample in streak):
+        return _verdict(Outcome.RECOVERED, samples, f"{ask.needed} good looks in a row")
+    if not over:
+        return None
+    if samples[-1].good is None:
+        return _verdict(Outcome.UNKNOWN, samples, f"no data at the end: {samples[-1].note}")
+    if isinstance(ask.condition, Below) and _improving(ask.condition, samples):
+        return _verdict(
+            Outcome.IMPROVING, samples, "more than halfway from the worst value to the threshold"
+        )
+    return _verdict(Outcome.NOT_RECOVERED, samples, samples[-1].note)
+
+
+def hold(ask: Watch, samples: list[Sample], *, over: bool) -> Verdict | None:
+    """Judge a settling time: one bad look ends it; unknown looks neither count nor pass for
+    health.
+    """
+    if samples[-1].good is False:
+        return _verdict(Outcome.NOT_RECOVERED, samples, samples[-1].note)
+    if not over:
+        return None
+    known = [sample for sample in samples if sample.good is not None]
+    if samples[-1].good is None or len(known) * 2 < len(samples):
+        return _verdict(
+            Outcome.UNKNOWN, samples, f"no data for most of the time: {samples[-1].note}"
+        )
+    return _verdict(Outcome.RECOVERED, samples, f"{len(known)} good looks, none bad")
+
+
+def _improving(condition: Below, samples: list[Sample]) -> bool:
+    values = [sample.value for sample in samples if sample.value is not None]
+    if not values:
+        return False
+    worst = max(values)
+    return worst > condition.threshold and values[-1] < (worst + condition.threshold) / 2
+
+
+def _verdict(outcome: Outcome, samples: list[Sample], said: str) -> Verdict:
+    return Verdict(outcome=outcome, samples=tuple(samples), said=said)
+
+
+def unknown(at: datetime, why: str) -> Sample:
+    """Make the sample for "could not be read"."""
+    return Sample(at=at, good=None, note=why)

@@ -1,0 +1,110 @@
+"""The clocks that run on people: escalation, urgency, renewal, and the promised update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from temporalio import workflow
+
+from activities.people import Clocks
+from activities.record import Phase
+from activities.words import Urgency
+from workflows.case import Case
+from workflows.deadlines import until
+from workflows.glance import eta, status
+
+
+class Alarm:
+    """Wakes the right person when the others stay silent. All deadlines are absolute and stand
+    in the record.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._rings: dict[str, tuple[str, Callable[[], None]]] = {
+            "escalate_at": ("Nobody has acknowledged: call the next level", self._escalate),
+            "urgent_at": ("Nobody has acknowledged: page with high urgency", self._urgent),
+            "renew_at": ("The acknowledgement runs out", self._renew),
+            "update_at": ("The promised update", self._update),
+        }
+
+    async def run(self) -> None:
+        """Ring whatever is due, for as long as the incident lives."""
+        while True:
+            await workflow.wait_condition(lambda: self._next() is not None)
+            name, due = self._next() or ("", self._case.now)
+            # A later deadline needs no new timer: it is looked at when this one ends.
+            await until(partial(self._earlier, due), due, self._rings[name][0])
+            for ring, at in self._running():
+                if at <= self._case.now:
+                    setattr(self._clocks, ring, None)
+                    self._rings[ring][1]()
+
+    @property
+    def _clocks(self) -> Clocks:
+        return self._case.record.clocks
+
+    @property
+    def _over(self) -> bool:
+        return self._case.record.phase is Phase.RESOLVED or self._case.record.resolution is not None
+
+    def _running(self) -> list[tuple[str, datetime]]:
+        if self._over:
+            return []
+        at = ((name, getattr(self._clocks, name)) for name in self._rings)
+        return sorted(
+            ((name, due) for name, due in at if due is not None), key=lambda pair: pair[1]
+        )
+
+    def _next(self) -> tuple[str, datetime] | None:
+        running = self._running()
+        return running[0] if running else None
+
+    def _earlier(self, due: datetime) -> bool:
+        running = self._next()
+        return running is not None and running[1] < due
+
+    def _escalate(self) -> None:
+        case, people, policy = self._case, self._case.record.people, self._case.severity_policy
+        if people.level >= len(policy.levels) or people.only_on_call:
+            case.note(
+                "escalation", "nobody has acknowledged, and there is nobody else to call", tell=True
+            )
+            return
+        people.level += 1
+        name = case.level_name(people.level)
+        case.note("escalation", f"nobody has acknowledged: {name} is called", tell=True)
+        case.page(Urgency.HIGH, "nobody has acknowledged", level=people.level)
+        if people.level < len(policy.levels):
+            self._clocks.escalate_at = case.after(policy.escalate_seconds)
+
+    def _urgent(self) -> None:
+        self._case.note("escalation", "nobody has acknowledged: now with high urgency", tell=True)
+        self._case.page(Urgency.HIGH, "still not acknowledged")
+
+    def _renew(self) -> None:
+        case, people, policy = self._case, self._case.record.people, self._case.severity_policy
+        if not people.renewal_asked:
+            people.renewal_asked = True
+            people_name = people.acknowledged_by
+            case.page(Urgency.HIGH, f"is {people_name} still on it? Please acknowledge again")
+            self._clocks.renew_at = case.after(policy.respond_seconds)
+            return
+        case.note(
+            "escalation", f"{people.acknowledged_by} did not renew the acknowledgement", tell=True
+        )
+        people.acknowledged_by = ""
+        self._escalate()
+
+    def _update(self) -> None:
+        case, record = self._case, self._case.record
+        seconds = case.severity_policy.update_seconds
+        if seconds is None:
+            return
+        self._clocks.update_at = case.after(seconds)
+        # One update replaces another that has not been sent: nobody wants a backlog of them.
+        waiting = record.slack.unsent
+        waiting[:] = [message for message in waiting if message.kind != "update"]
+        case.tell(f"Update: {status(record)}. ETA {eta(record, case.policy)}.", kind="update")

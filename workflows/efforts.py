@@ -1,0 +1,106 @@
+"""How hard each kind of activity is tried, and on which task queue: named once, by intent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType, ActivityConfig, LocalActivityConfig
+
+
+class Queue(StrEnum):
+    """Task queues: each has its own slots, so that a hanging Slack delays no page."""
+
+    INCIDENTS = "incidents"
+    PROBES = "probes"
+    MESSAGES = "messages"
+    PAGES = "pages"
+    CHANGES = "changes"
+
+
+CONSULT = LocalActivityConfig(
+    start_to_close_timeout=timedelta(seconds=2),
+    schedule_to_close_timeout=timedelta(seconds=5),
+    retry_policy=RetryPolicy(maximum_attempts=2, initial_interval=timedelta(milliseconds=100)),
+)
+"""A pure question to a procedure; a failing one must never hold up a response."""
+
+PAGE = ActivityConfig(
+    task_queue=Queue.PAGES,
+    start_to_close_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(minutes=2),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=15)
+    ),
+)
+"""Somebody must be woken: tried hard, then the lane tries again and says so."""
+
+MESSAGE = ActivityConfig(
+    task_queue=Queue.MESSAGES,
+    start_to_close_timeout=timedelta(seconds=15),
+    schedule_to_close_timeout=timedelta(minutes=2),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30)
+    ),
+)
+"""News: given up after two minutes, so that the next try carries the newest state."""
+
+READ = ActivityConfig(
+    task_queue=Queue.CHANGES,
+    start_to_close_timeout=timedelta(seconds=20),
+    schedule_to_close_timeout=timedelta(minutes=2),
+    schedule_to_start_timeout=timedelta(minutes=1),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=4),
+)
+"""What stands there before a change."""
+
+CHANGE = ActivityConfig(
+    task_queue=Queue.CHANGES,
+    schedule_to_start_timeout=timedelta(minutes=1),
+    heartbeat_timeout=timedelta(seconds=10),
+    cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_attempts=4),
+)
+"""A change to production: every attempt after the first looks before it acts. Its outcome is
+always waited for."""
+
+DOCUMENT = ActivityConfig(
+    task_queue=Queue.PROBES,
+    start_to_close_timeout=timedelta(seconds=30),
+    schedule_to_close_timeout=timedelta(minutes=5),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=8),
+)
+"""The report: a file that can be written again."""
+
+
+def said(effort: ActivityConfig, summary: str) -> ActivityConfig:
+    """Give *effort* the plain words that people read in the Temporal UI."""
+    return {**effort, "summary": summary}
+
+
+def probe(seconds: float) -> ActivityConfig:
+    """A read-only check with its own short time-out: tried twice, then recorded as not
+    readable.
+    """
+    return ActivityConfig(
+        task_queue=Queue.PROBES,
+        start_to_close_timeout=timedelta(seconds=seconds),
+        schedule_to_close_timeout=timedelta(seconds=2 * seconds + 1),
+        retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_attempts=2),
+    )
+
+
+def watch(every: timedelta, window: timedelta) -> ActivityConfig:
+    """A verification: one attempt a look, no slot held in between, given up well after its
+    window.
+    """
+    return ActivityConfig(
+        task_queue=Queue.PROBES,
+        start_to_close_timeout=timedelta(seconds=30),
+        schedule_to_close_timeout=2 * window + timedelta(minutes=5),
+        heartbeat_timeout=timedelta(seconds=30),
+        retry_policy=RetryPolicy(
+            initial_interval=every, backoff_coefficient=1.0, maximum_interval=every
+        ),
+    )

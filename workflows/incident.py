@@ -1,0 +1,338 @@
+"""The incident: one response from the first alert to the close, as one workflow."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.alerts import Alert, Notice
+    from activities.record import Phase, Record
+    from activities.words import Order, Severity
+    from workflows.acts import Act, ActKind, PersonAct
+    from workflows.policy import Policy
+    from workflows.post_incident import Aftermath, PostIncident
+
+from workflows.case import Case
+from workflows.channels import PagerDutyLane, SlackLane
+from workflows.clocks import Alarm
+from workflows.deadlines import until
+from workflows.hands import Hands
+from workflows.intake import Intake
+from workflows.reconciliation import Reconciliation
+from workflows.response import Response
+
+
+class Opening(Order):
+    """What an incident starts with, and what it carries on when it continues as new."""
+
+    policy: Policy
+    first: Alert
+    """An alert of the incident: it names indicator, service and environment."""
+    record: Record | None = None
+
+
+class Closed(Order):
+    """How an incident ended, for whoever looks at the result."""
+
+    how: str
+    reason: str
+    by: str
+    report: tuple[str, ...] = ()
+
+
+@workflow.defn
+class Incident:
+    """One incident.
+
+    Alerts and people's fallback acts come as signals and are only put into an inbox. People's
+    acts are updates. Three
+    tracks run side by side, and the failure of one reaches no other: the response, the clocks
+    on people, and a lane for
+    each channel.
+    """
+
+    @workflow.init
+    def __init__(self, opening: Opening) -> None:
+        """Lay out the record before the first signal or update is delivered."""
+        self._opening = opening
+        record = opening.record or _record(opening.first)
+        self._case = Case(record, opening.policy)
+        self._hands = Hands(self._case)
+        self._intake = Intake(self._case, self._hands)
+        if opening.record is None:
+            self._intake.waiting.append(Notice(alerts=(opening.first,)))
+        self._lanes = (
+            PagerDutyLane(self._case, record.pagerduty),
+            SlackLane(self._case, record.slack),
+        )
+
+    @workflow.run
+    async def run(self, opening: Opening) -> Closed:  # noqa: ARG002 - taken by __init__
+        """Respond until it is over, and close only when nothing is left to be said or heard."""
+        self._intake.absorb()
+        tracks = [
+            asyncio.create_task(track)
+            for track in (
+                self._listen(),
+                Alarm(self._case).run(),
+                *(lane.run() for lane in self._lanes),
+            )
+        ]
+        record = self._case.record
+        while True:
+            await self._respond(tracks)
+            if record.phase is not Phase.RESOLVED:
+                await self._continue_as_new()
+            await self._say_the_rest(tracks)
+            await self._linger(tracks)
+            # From here to the return there is no await: nothing can arrive unseen.
+            self._intake.absorb()
+            if record.refired:
+                self._reopen()
+            elif self._finished():
+                return _closed(record)
+
+    # What comes in
+
+    @workflow.signal(description="What Alertmanager says of this incident's alerts")
+    def alerts(self, notice: Notice) -> None:
+        """Put a notice into the inbox."""
+        self._intake.waiting.append(notice)
+
+    @workflow.signal(description="A person's act, sent when no worker answered the update")
+    def person(self, act: PersonAct) -> None:
+        """Put a person's act into the inbox."""
+        self._intake.waiting.append(act)
+
+    @workflow.query(description="All that is known of this incident")
+    def record(self) -> Record:
+        """Give the whole record."""
+        return self._case.record
+
+    @workflow.update(description="Say that you are on it")
+    def acknowledge(self, act: Act) -> str:
+        """Acknowledge."""
+        return self._hands.perform(ActKind.ACKNOWLEDGE, act)
+
+    @acknowledge.validator
+    def _may_acknowledge(self, act: Act) -> None:
+        self._hands.refuse(ActKind.ACKNOWLEDGE, act)
+
+    @workflow.update(description="Let the step that is asked about go ahead")
+    def approve(self, act: Act) -> str:
+        """Approve the open question."""
+        return self._hands.perform(ActKind.APPROVE, act)
+
+    @approve.validator
+    def _may_approve(self, act: Act) -> None:
+        self._hands.refuse(ActKind.APPROVE, act)
+
+    @workflow.update(description="Forbid the step that is asked about")
+    def reject(self, act: Act) -> str:
+        """Reject the open question."""
+        return self._hands.perform(ActKind.REJECT, act)
+
+    @reject.validator
+    def _may_reject(self, act: Act) -> None:
+        self._hands.refuse(ActKind.REJECT, act)
+
+    @workflow.update(description="No further step for some minutes")
+    def hold(self, act: Act) -> str:
+        """Hold the ladder."""
+        return self._hands.perform(ActKind.HOLD, act)
+
+    @hold.validator
+    def _may_hold(self, act: Act) -> None:
+        self._hands.refuse(ActKind.HOLD, act)
+
+    @workflow.update(description="Take it over: the machine stops before its next step")
+    def take_over(self, act: Act) -> str:
+        """Take over."""
+        return self._hands.perform(ActKind.TAKE_OVER, act)
+
+    @take_over.validator
+    def _may_take_over(self, act: Act) -> None:
+        self._hands.refuse(ActKind.TAKE_OVER, act)
+
+    @workflow.update(description="Hand it back: the machine looks again and goes on")
+    def hand_back(self, act: Act) -> str:
+        """Hand back."""
+        return self._hands.perform(ActKind.HAND_BACK, act)
+
+    @hand_back.validator
+    def _may_hand_back(self, act: Act) -> None:
+        self._hands.refuse(ActKind.HAND_BACK, act)
+
+    @workflow.update(description="Close it, with a reason")
+    def resolve(self, act: Act) -> str:
+        """Resolve."""
+        return self._hands.perform(ActKind.RESOLVE, act)
+
+    @resolve.validator
+    def _may_resolve(self, act: Act) -> None:
+        self._hands.refuse(ActKind.RESOLVE, act)
+
+    @workflow.update(description="Call the next level now")
+    def escalate(self, act: Act) -> str:
+        """Escalate."""
+        return self._hands.perform(ActKind.ESCALATE, act)
+
+    @escalate.validator
+    def _may_escalate(self, act: Act) -> None:
+        self._hands.refuse(ActKind.ESCALATE, act)
+
+    @workflow.update(description="Write something into the timeline")
+    def note(self, act: Act) -> str:
+        """Note something."""
+        return self._hands.perform(ActKind.NOTE, act)
+
+    @note.validator
+    def _may_note(self, act: Act) -> None:
+        self._hands.refuse(ActKind.NOTE, act)
+
+    # How it goes
+
+    async def _listen(self) -> None:
+        while True:
+            await workflow.wait_condition(lambda: bool(self._intake.waiting))
+            self._intake.absorb()
+
+    async def _respond(self, tracks: list[asyncio.Task[None]]) -> None:
+        """Run the response in a task of its own, so that cancelling the workflow does not tear
+        it down.
+        """
+        response = asyncio.create_task(Response(self._case).run())
+        while not response.done():
+            try:
+                await workflow.wait_condition(
+                    lambda: response.done() or any(t.done() for t in tracks)
+                )
+            except asyncio.CancelledError:
+                self._cancelled()
+            _raise_bugs(tracks)
+        response.result()
+
+    def _cancelled(self) -> None:
+        """Take a cancellation for what people mean by it: stop before the next step, keep and
+        list what is temporary.
+        """
+        people = self._case.record.people
+        people.taken_over_by = people.taken_over_by or "whoever cancelled the workflow"
+        kept = "; ".join(step.effect for step in self._case.record.temporary) or "nothing"
+        self._case.note(
+            "person",
+            f"the workflow was cancelled: taken over. Still in place: {kept}",
+            by=people.taken_over_by,
+            tell=True,
+        )
+
+    async def _say_the_rest(self, tracks: list[asyncio.Task[None]]) -> None:
+        """Let the lanes finish; what is still unsent after a while goes to `PostIncident`."""
+        case = self._case
+        patience = case.after(case.policy.unsent_after_close_seconds)
+        await until(
+            lambda: self._quiet() or case.record.refired,
+            patience,
+            "Messages that are still on their way",
+        )
+        _raise_bugs(tracks)
+        if case.record.refired:
+            return
+        case.pausing = True
+        await workflow.wait_condition(lambda: not any(lane.busy for lane in self._lanes))
+        if Aftermath.needed(case.record):
+            case.record.aftermaths += 1
+            await workflow.start_child_workflow(
+                PostIncident.run,
+                Aftermath(record=case.record, policy=case.policy),
+                id=f"{case.record.id}/after/{case.record.run}-{case.record.aftermaths}",
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                static_summary=f"What comes after {case.record.title} on {case.record.service}",
+            )
+        case.record.slack.unsent.clear()
+        case.record.pagerduty.unsent.clear()
+        case.record.slack.dirty = False
+        case.pausing = False
+
+    async def _linger(self, tracks: list[asyncio.Task[None]]) -> None:
+        """Stay while an alert fires that a person has declared over: its repeats must not open
+        a new incident.
+        """
+        case, record = self._case, self._case.record
+        reconciliation = Reconciliation(case)
+        while record.firing and not record.refired:
+            await until(
+                lambda: record.refired or not record.firing,
+                case.after(case.policy.quiet_seconds),
+                "Resolved by a person, but still firing",
+            )
+            _raise_bugs(tracks)
+            if record.firing and not record.refired:
+                await reconciliation.compare()
+            if case.too_long():
+                await self._continue_as_new()
+
+    def _quiet(self) -> bool:
+        return not any(lane.owes or lane.busy for lane in self._lanes)
+
+    def _finished(self) -> bool:
+        return not self._case.record.firing and self._quiet() and workflow.all_handlers_finished()
+
+    def _reopen(self) -> None:
+        case, record = self._case, self._case.record
+        record.refired, record.resolution = False, None
+        record.recurrence += 1
+        record.people.acknowledged_by = record.people.taken_over_by = ""
+        record.people.level = 0
+        record.told_at = None
+        case.enter(Phase.OPENING)
+        case.note("alert", "it fires again after it was closed: reopened", tell=True)
+
+    async def _continue_as_new(self) -> None:
+        """Go on in a new run, from a quiet point: nothing in flight, nothing unheard."""
+        self._case.pausing = True
+        while True:
+            await workflow.wait_condition(
+                lambda: (
+                    not any(lane.busy for lane in self._lanes) and workflow.all_handlers_finished()
+                )
+            )
+            self._intake.absorb()
+            if not any(lane.busy for lane in self._lanes):
+                workflow.continue_as_new(
+                    self._opening.model_copy(update={"record": self._case.record})
+                )
+
+
+def _record(first: Alert) -> Record:
+    info = workflow.info()
+    return Record(
+        id=info.workflow_id,
+        run=info.first_execution_run_id,
+        indicator=first.indicator,
+        service=first.service,
+        environment=first.environment,
+        opened_at=workflow.now(),
+        severity=first.severity or Severity.WARNING,
+    )
+
+
+def _closed(record: Record) -> Closed:
+    resolution = record.resolution
+    return Closed(
+        how=resolution.how if resolution else "",
+        reason=resolution.reason if resolution else "",
+        by=resolution.by if resolution else "",
+        report=tuple(record.report),
+    )
+
+
+def _raise_bugs(tracks: list[asyncio.Task[None]]) -> None:
+    """Let a bug in a track fail the workflow task, where it is seen and retried, instead of
+    dying in silence.
+    """
+    for track in tracks:
+        if track.done():
+            track.result()

@@ -1,0 +1,158 @@
+"""Who decides what, who is told when: taken from the settings into the workflow's input, never
+read in a workflow.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from activities.record import Asks, PlannedStep
+from activities.words import Mode, Order, Risk, Severity, Urgency
+
+
+class Verdict(StrEnum):
+    """What may be done with a step."""
+
+    ACT = "act"
+    ASK = "ask"
+    NEVER = "never"
+
+
+class Rights(Order):
+    """What a person may do."""
+
+    responder: bool = True
+    """May acknowledge, hold, take over, escalate and resolve."""
+    approves: tuple[Risk, ...] = ()
+    """Risks of the steps that this person may approve."""
+
+
+class SeverityPolicy(Order):
+    """How fast, how loud and how often for one severity (runbook, "Escalation Matrix")."""
+
+    page: Urgency | None
+    """Urgency of the first page; None sends a message only."""
+    respond_seconds: float
+    """An acknowledgement holds for twice this."""
+    escalate_seconds: float
+    """Silence after which the next level is called."""
+    levels: tuple[str, ...]
+    """The chain above on-call, in order."""
+    urgent_seconds: float | None = None
+    """When a page of low urgency becomes one of high urgency."""
+    update_seconds: float | None
+    """The longest silence on Slack; None tells changes only."""
+    question_seconds: float
+    """How long a question waits before the next level is asked, and again before it expires."""
+
+
+def _severities() -> dict[Severity, SeverityPolicy]:
+    minute, hour = 60.0, 3600.0
+    return {
+        Severity.CRITICAL: SeverityPolicy(
+            page=Urgency.HIGH,
+            respond_seconds=15 * minute,
+            escalate_seconds=15 * minute,
+            levels=("engineering-lead", "cto"),
+            update_seconds=15 * minute,
+            question_seconds=5 * minute,
+        ),
+        Severity.WARNING: SeverityPolicy(
+            page=Urgency.LOW,
+            respond_seconds=hour,
+            escalate_seconds=hour,
+            levels=("engineering-lead",),
+            urgent_seconds=45 * minute,
+            update_seconds=hour,
+            question_seconds=30 * minute,
+        ),
+        Severity.INFO: SeverityPolicy(
+            page=None,
+            respond_seconds=4 * hour,
+            escalate_seconds=4 * hour,
+            levels=("engineering-lead",),
+            update_seconds=None,
+            question_seconds=4 * hour,
+        ),
+    }
+
+
+class Policy(Order):
+    """Everything that a response is governed by; its defaults are the runbook's and PROCEDURES'
+    figures.
+    """
+
+    mode: Mode = Mode.GUARDED
+    severities: dict[Severity, SeverityPolicy] = Field(default_factory=_severities)
+    people: dict[str, Rights] = Field(default_factory=lambda: {"*": Rights()})
+    """Rights by name; ``*`` is everybody who comes through an authenticated door."""
+    mentions: dict[str, str] = Field(default_factory=dict)
+    """Slack user or group id of each level: on-call, engineering-lead, cto."""
+    preapproved: tuple[str, ...] = ()
+    """Steps that need no asking, as ``activity@target``; counts in guarded and autonomous
+    mode."""
+    verify_seconds: float = 300
+    verify_every_seconds: float = 15
+    good_looks: int = Field(default=3, ge=1)
+    settle_seconds: float = 600
+    undo_verify_seconds: float = 120
+    quiet_seconds: float = 900
+    """How often a quiet incident compares itself with Alertmanager and the alert's expression."""
+    watch_every_seconds: float = 30
+    out_of_steps_seconds: float = 300
+    """Silence after "out of steps" before the next level is called."""
+    outage_update_seconds: float = 300
+    restarts_of_a_target: int = 2
+    restarts_within_seconds: float = 1800
+    cool_down_seconds: float = 900
+    """No step twice on a target within this."""
+    unsent_after_close_seconds: float = 600
+    review_after_seconds: float = 24 * 3600
+    postmortem_after_seconds: float = 48 * 3600
+    pace: float = Field(default=1.0, gt=0, le=1)
+    """1 is real life; a demonstration shortens every wait by this factor, and says so."""
+    ui: str = ""
+    """Base address of the Temporal UI for links, with the namespace."""
+    links: dict[str, str] = Field(default_factory=dict)
+    """Dashboards named in messages: name to address."""
+    run_events: int = Field(default=4000, ge=200)
+    """History events after which the incident continues as new from its next quiet point."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        missing = [severity.value for severity in Severity if severity not in self.severities]
+        if missing:
+            message = (
+                f"severities: {', '.join(missing)} missing; every severity needs its intervals"
+            )
+            raise ValueError(message)
+        return self
+
+    def seconds(self, real: float) -> timedelta:
+        """Turn seconds of real life into this policy's pace."""
+        return timedelta(seconds=real * self.pace)
+
+    def rights(self, who: str) -> Rights | None:
+        """Find what *who* may do, None for a stranger."""
+        return self.people.get(who) or self.people.get("*")
+
+    def approvers(self, risk: Risk) -> list[str]:
+        """Name those who may approve *risk*."""
+        return sorted(name for name, rights in self.people.items() if risk in rights.approves)
+
+    def decide(self, step: PlannedStep, severity: Severity) -> Verdict:
+        """Say who decides about *step* (PROCEDURES, "Policy: who decides")."""
+        if self.mode is Mode.OBSERVE:
+            return Verdict.NEVER
+        if step.asks is Asks.ALWAYS:
+            return Verdict.ASK
+        if step.asks is Asks.NEVER or f"{step.activity}@{step.target}" in self.preapproved:
+            return Verdict.ACT
+        acts = {Risk.REVERSIBLE}
+        if self.mode is Mode.AUTONOMOUS or severity is Severity.CRITICAL:
+            acts.add(Risk.DISRUPTIVE)
+        return Verdict.ACT if step.risk in acts else Verdict.ASK

@@ -1,0 +1,107 @@
+"""Watching the condition: the verification after a step, the settling, and the long watch in
+people's hands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.charts import Chart, Mark, Point
+from activities.record import Record, WatchRecord
+from activities.verification import Below, Outcome, Verdict, Verification, Watch
+from workflows.case import Case, why
+from workflows.efforts import said, watch
+
+_MOST_WATCHES = 12
+"""The newest watches keep their samples; a long incident stays small."""
+
+
+class Watcher:
+    """Runs one watch at a time, and keeps what it saw."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+
+    async def watch(
+        self,
+        label: str,
+        seconds: float,
+        *,
+        every_seconds: float | None = None,
+        hold: bool = False,
+        interrupted: Callable[[], bool],
+    ) -> Verdict | None:
+        """Watch the procedure's condition; None when *interrupted* came true first, or there is
+        no condition.
+        """
+        case, record = self._case, self._case.record
+        if record.facts is None:
+            return None
+        policy = case.policy
+        every = policy.seconds(every_seconds or policy.verify_every_seconds)
+        window = policy.seconds(seconds)
+        started = case.now
+        ask = Watch(
+            condition=record.facts.condition,
+            window_seconds=window.total_seconds(),
+            every_seconds=every.total_seconds(),
+            hold=hold,
+            needed=policy.good_looks,
+        )
+        watching = workflow.start_activity_method(
+            Verification.watch, ask, **said(watch(every, window), label)
+        )
+        await workflow.wait_condition(lambda: watching.done() or interrupted())
+        if not watching.done():
+            watching.cancel()
+        try:
+            verdict = await watching
+        except ActivityError as error:
+            if interrupted():
+                return None
+            verdict = Verdict(
+                outcome=Outcome.UNKNOWN, samples=(), said=f"could not watch: {why(error)}"
+            )
+        self._keep(label, started, verdict)
+        return verdict
+
+    def _keep(self, label: str, started: datetime, verdict: Verdict) -> None:
+        record = self._case.record
+        record.watches.append(
+            WatchRecord(
+                label=label,
+                started_at=started,
+                outcome=verdict.outcome.value,
+                samples=list(verdict.samples),
+            )
+        )
+        for old in record.watches[:-_MOST_WATCHES]:
+            old.samples = old.samples[-1:]
+        self._case.note("verification", f"{label}: {verdict.outcome.value} ({verdict.said})")
+
+
+def chart(record: Record) -> Chart | None:
+    """Draw the newest watch, with a mark for each step taken; None when there are no values to
+    draw.
+    """
+    if not record.watches or record.facts is None:
+        return None
+    samples = record.watches[-1].samples
+    condition = record.facts.condition
+    if not isinstance(condition, Below) or not any(sample.value is not None for sample in samples):
+        return None
+    return Chart(
+        title=f"{record.facts.title} {record.service}",
+        unit=condition.unit,
+        threshold=condition.threshold,
+        points=tuple(Point(at=s.at, value=s.value, good=s.good) for s in samples),
+        marks=tuple(
+            Mark(at=step.ended_at, label=step.effect[:60])
+            for step in record.steps
+            if step.ended_at and step.in_place
+        ),
+    )
