@@ -66,6 +66,7 @@ async def prometheus(server) -> AsyncIterator[Prometheus]:
     ("expression", "value", "note"),
     [
         pytest.param("vector(0.3)", 0.3, "", id="one value"),
+        pytest.param("vector(2)" + " + vector(1)" * 300, 302, "", id="a long expression"),
         pytest.param("0.3", 0.3, "", id="a scalar"),
         pytest.param("nothing_of_this_name", None, "no data", id="no series is no data"),
         pytest.param("vector(0)/0", None, "no data: not a number", id="NaN is no data"),
