@@ -47,9 +47,10 @@ def disk() -> Command:
     return Command(("df", "-B1", "--output=target,size,avail", "/"))
 
 
-def redis_ping(host: str, port: int) -> Command:
+def redis_ping(host: str, port: int, seconds: float = 5.0) -> Command:
     """Ask Redis from where the API runs; the password is the host's own REDISCLI_AUTH."""
-    return Command(("redis-cli", "-h", _word(host), "-p", str(int(port)), "ping"), seconds=5.0)
+    words = ("redis-cli", "-h", _word(host), "-p", str(int(port)), "ping")
+    return Command(words, seconds=seconds)
 
 
 def unit(name: str) -> Command:

@@ -93,6 +93,8 @@ class HostNames:
     app: str = "pravado-api"
     redis_host: str = "127.0.0.1"
     redis_port: int = 6379
+    redis_seconds: float = 5.0
+    """After these a ping has failed."""
     redis_unit: str = "redis"
     """Empty where Redis is somebody else's."""
     deployments: str = ""
@@ -129,12 +131,14 @@ class Host:
     @activity.defn(name="host.redis_ping")
     async def redis_ping(self, ask: Nothing) -> HostPong:  # noqa: ARG002
         """Ping Redis from where the API runs; a Redis that does not answer is an answer too."""
-        command = commands.redis_ping(self._names.redis_host, self._names.redis_port)
+        names = self._names
+        command = commands.redis_ping(names.redis_host, names.redis_port, names.redis_seconds)
         async with self._ssh.session() as session:
             try:
                 ran = await session.run(command)
             except Unavailable as unavailable:
-                # The host let us in: it is Redis that redis-cli waits for.
+                # It is Redis that redis-cli waits for, unless the host itself says nothing more.
+                await host_clock(session)
                 return HostPong(answered=False, finding=Finding.TIMEOUT, said=unavailable.message)
         return _pong(ran)
 

@@ -114,6 +114,20 @@ async def test_a_host_that_cannot_be_entered_is_unknown_not_a_redis_that_is_down
     assert "could not be read" in sample.note
 
 
+async def test_a_redis_that_lets_redis_cli_wait_has_timed_out(machine):
+    machine.hang = {"redis-cli"}
+
+    pong = await run(host(machine, redis_seconds=0.2).redis_ping, Nothing())
+
+    assert (pong.answered, pong.finding) == (False, Finding.TIMEOUT)
+
+
+async def test_a_host_that_is_lost_during_the_ping_says_nothing_of_redis(machine):
+    machine.drop_before = {"redis-cli"}
+
+    assert (await host(machine).redis_look()).good is None
+
+
 async def test_a_missing_redis_cli_is_no_finding_about_redis(machine):
     machine.redis_said = (127, "", "sh: 1: redis-cli: not found\n")
 
