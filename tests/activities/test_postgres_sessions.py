@@ -1,0 +1,378 @@
+import asyncio
+import contextlib
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from activities.changes import Targets
+from activities.errors import Refused
+from activities.postgres_ending import EndSessions, Found, PostgresEnding
+from activities.postgres_sessions import LongRunning, PostgresSessions, Session, shown
+from tests.activities.databases import Server, run, until
+
+CHANGE = "UPDATE held SET n = n + 1"
+NOW = LongRunning(over_seconds=0, most=100)
+
+
+@pytest.fixture
+async def database(postgres: Server):
+    async with postgres.database() as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+async def table(postgres: Server):
+    await postgres.admin("CREATE TABLE held (id int PRIMARY KEY, n int)")
+    await postgres.admin("INSERT INTO held VALUES (1, 0); ALTER TABLE held OWNER TO app")
+    yield "held"
+    await postgres.admin("DROP TABLE held")
+
+
+@pytest.fixture
+async def busy(sessions):
+    """Start statements that run until they are ended, each in a session of its own."""
+    tasks = []
+
+    async def start(query="SELECT pg_sleep(60)", **options):
+        session = await sessions(**options)
+        task = asyncio.create_task(session.execute(query))
+        tasks.append(task)
+        return session, task
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def find(database, pid: int, **that) -> Session:
+    """Wait until the session is listed, and looks like that."""
+
+    async def listed():
+        seen = await run(PostgresSessions(database).long_running, NOW)
+        for one in seen.sessions:
+            if one.pid == pid and all(getattr(one, name) == value for name, value in that.items()):
+                return one
+        return None
+
+    return await until(listed)
+
+
+def pid(session) -> int:
+    return session.info.backend_pid
+
+
+def order(*found: Session, **altered) -> EndSessions:
+    refs = tuple(one.ref.model_copy(update=altered) for one in found)
+    return EndSessions(sessions=refs, why="they hold everybody up")
+
+
+async def end(database, verb: str, what: EndSessions, *, before=None, attempt=1, wait=5.0):
+    ending = PostgresEnding(database, Targets(), wait_seconds=wait)
+    before = before or await run(getattr(ending, f"{verb}_read"), what)
+    return await run(getattr(ending, verb), what, before, attempt=attempt)
+
+
+async def test_long_statements_and_open_transactions_are_listed_longest_first(
+    database, sessions, busy
+):
+    lazy = await sessions(application_name="lazy")
+    await lazy.execute("SELECT 'left open'")
+    runs, _ = await busy("SELECT pg_sleep(60) -- slow")
+    active = await find(database, pid(runs), state="active")
+    idle = await find(database, pid(lazy), state="idle in transaction")
+
+    seen = await run(PostgresSessions(database).long_running, NOW)
+
+    assert [one.pid for one in seen.sessions if one.pid in {active.pid, idle.pid}] == [
+        idle.pid,
+        active.pid,
+    ]
+    assert active.query == "SELECT pg_sleep(60) -- slow"
+    assert active.query_seconds is not None
+    assert active.idle_in_transaction_seconds is None
+    assert idle.idle_in_transaction_seconds is not None
+    assert (idle.application, idle.user, idle.client) == ("lazy", "app", "127.0.0.1")
+    assert not active.protected
+    assert not idle.protected
+
+
+async def test_short_ones_are_left_out_unless_they_block_others(database, sessions, busy, table):
+    holder = await sessions(application_name="holder")
+    await holder.execute(CHANGE)
+    waiter, _ = await busy(CHANGE)
+    await find(database, pid(holder), blocks=1)
+
+    seen = await run(PostgresSessions(database).long_running, LongRunning(over_seconds=3600))
+
+    assert [one.pid for one in seen.sessions] == [pid(holder)]
+    assert pid(waiter) not in {one.pid for one in seen.sessions}
+
+
+async def test_a_chain_names_its_root(database, sessions, busy, table):
+    root = await sessions()
+    await root.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
+    middle, _ = await busy(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+    await find(database, pid(middle), blocked_by=(pid(root),))
+    last, _ = await busy(f"SELECT * FROM {table}")  # noqa: S608 (its own table)
+    await find(database, pid(last), blocked_by=(pid(middle),))
+
+    chain = {p: await find(database, p) for p in (pid(root), pid(middle), pid(last))}
+
+    assert [one.root_blocker for one in chain.values()] == [True, False, False]
+    assert [one.blocks for one in chain.values()] == [2, 1, 0]
+    assert chain[pid(last)].waits_for == "Lock relation"
+
+    root_only = await run(
+        PostgresSessions(database).long_running, LongRunning(over_seconds=0, most=1)
+    )
+    assert [one.pid for one in root_only.sessions] == [pid(root)], "the root survives a cut"
+    assert root_only.left_out >= 2
+
+
+async def test_a_role_that_may_not_see_says_so_and_ends_nothing(postgres, database, busy):
+    runs, task = await busy()
+    found = await find(database, pid(runs))
+
+    async with postgres.database("blind") as blind:
+        seen = await run(PostgresSessions(blind).long_running, NOW)
+        with pytest.raises(Refused, match="pg_read_all_stats"):
+            await end(blind, "terminate", order(found))
+
+    assert seen.blind
+    assert "pg_read_all_stats" in seen.why_blind
+    assert not seen.sessions
+    assert not task.done()
+
+
+async def test_a_role_that_may_see_but_not_signal_is_refused(postgres, database, busy):
+    runs, task = await busy()
+    found = await find(database, pid(runs))
+
+    async with postgres.database("onlooker") as onlooker:
+        with pytest.raises(Refused, match="grant pg_signal_backend"):
+            await end(onlooker, "cancel", order(found))
+
+    assert not task.done()
+
+
+async def test_a_cancel_ends_the_statement_and_spares_the_session(database, busy):
+    runs, task = await busy()
+    found = await find(database, pid(runs), state="active")
+
+    done = await end(database, "cancel", order(found))
+
+    assert done.said == f"pid {found.pid} cancelled"
+    assert done.changed
+    assert done.at is not None
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        await task
+    await runs.rollback()
+    await runs.execute("SELECT 1")
+
+
+async def test_a_cancel_of_an_idle_transaction_is_useless_and_says_so(database, sessions):
+    lazy = await sessions()
+    await lazy.execute("SELECT 1")
+    found = await find(database, pid(lazy), state="idle in transaction")
+
+    done = await end(database, "cancel", order(found))
+
+    assert "idle in transaction, where a cancel does nothing: left alone" in done.said
+    assert not done.changed
+    await lazy.execute("SELECT 1")
+
+
+async def test_a_terminate_ends_the_root_and_lets_the_others_go_on(database, sessions, busy, table):
+    root = await sessions()
+    await root.execute(CHANGE)
+    _, waiter = await busy(CHANGE)
+    found = await find(database, pid(root), blocks=1)
+
+    done = await end(database, "terminate", order(found))
+
+    assert done.said == f"pid {found.pid} terminated"
+    await asyncio.wait_for(waiter, 5)
+    with pytest.raises(psycopg.OperationalError):
+        await root.execute("SELECT 1")
+
+
+async def test_several_are_ended_and_each_is_accounted_for(database, sessions, busy):
+    gone = await sessions()
+    await gone.execute("SELECT 1")
+    missing = await find(database, pid(gone), state="idle in transaction")
+    moved = await sessions()
+    await moved.execute("SELECT 1")
+    changed = await find(database, pid(moved), state="idle in transaction")
+    runs, _ = await busy()
+    stuck = await find(database, pid(runs), state="active")
+    await gone.close()
+    await moved.execute("SELECT 2")
+    what = order(missing, changed, stuck)
+
+    before = await until(lambda: settled(database, what))
+    done = await end(database, "terminate", what, before=before)
+
+    assert [one.found for one in before.backends] == [Found.GONE, Found.OTHER, Found.SAME]
+    assert done.said == (
+        f"pid {missing.pid} had already gone; "
+        f"pid {changed.pid} now runs something else: left alone; "
+        f"pid {stuck.pid} terminated"
+    )
+    await moved.execute("SELECT 3")
+
+
+async def settled(database, what):
+    before = await run(PostgresEnding(database, Targets()).terminate_read, what)
+    return before if before.backends[0].found is Found.GONE else None
+
+
+@pytest.mark.parametrize(
+    ("altered", "said"),
+    [
+        pytest.param("backend_start", "had already gone", id="a pid that was handed on is spared"),
+        pytest.param("query_start", "something else", id="a later statement is spared"),
+        pytest.param("xact_start", "something else", id="a later transaction is spared"),
+        pytest.param("query_id", "something else", id="another kind of statement is spared"),
+        pytest.param("no query_id", "something else", id="a missing id is not any id"),
+    ],
+)
+async def test_only_what_was_approved_is_ended(database, busy, altered: str, said: str):
+    runs, task = await busy()
+    found = await find(database, pid(runs), state="active")
+    assert found.query_id is not None
+    if altered.endswith("query_id"):
+        change = {"query_id": found.query_id + 1 if altered == "query_id" else None}
+    else:
+        change = {altered: getattr(found, altered) - timedelta(microseconds=1)}
+
+    done = await end(database, "terminate", order(found, **change))
+
+    assert said in done.said
+    assert not done.changed
+    assert not task.done()
+
+
+async def test_a_statement_without_an_id_matches_none(postgres, database, busy):
+    runs, _ = await busy(user="postgres", options="-c compute_query_id=off")
+    found = await find(database, pid(runs), state="active")
+    assert found.query_id is None
+
+    before = await run(PostgresEnding(database, Targets()).cancel_read, order(found))
+
+    assert before.backends[0].found is Found.SAME
+
+
+async def test_a_second_attempt_finds_the_first_ones_work_done(database, busy):
+    runs, task = await busy()
+    found = await find(database, pid(runs), state="active")
+    what = order(found)
+    before = await run(PostgresEnding(database, Targets()).terminate_read, what)
+    await end(database, "terminate", what, before=before)
+    with contextlib.suppress(psycopg.Error):
+        await task
+
+    again = await end(database, "terminate", what, before=before, attempt=2)
+    fresh = await end(database, "terminate", what)
+
+    assert again.said == f"pid {found.pid} is gone, ended since it was read"
+    assert again.changed
+    assert fresh.said == f"pid {found.pid} had already gone"
+    assert not fresh.changed
+
+
+async def test_a_second_attempt_does_not_cancel_the_next_statement(database, busy):
+    runs, task = await busy()
+    found = await find(database, pid(runs), state="active")
+    what = order(found)
+    before = await run(PostgresEnding(database, Targets()).cancel_read, what)
+    await end(database, "cancel", what, before=before)
+    with contextlib.suppress(psycopg.Error):
+        await task
+    await runs.rollback()
+    following = asyncio.create_task(runs.execute("SELECT pg_sleep(30)"))
+    await find(database, pid(runs), state="active")
+
+    again = await end(database, "cancel", what, before=before, attempt=2)
+
+    assert again.said == f"pid {found.pid} no longer runs it, ended since it was read"
+    assert not following.done()
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
+PROTECTED = [
+    pytest.param({"application_name": "incident-responder"}, "", "ours", id="ours"),
+    pytest.param({"application_name": "pg_dump"}, "", "dump", id="a dump"),
+    pytest.param({}, "/* nightly */ COPY (SELECT pg_sleep(60)) TO STDOUT", "dump", id="an export"),
+    pytest.param({"application_name": "flyway"}, "", "migration", id="a migration by its name"),
+    pytest.param(
+        {},
+        "CREATE TABLE x AS SELECT 1 AS n FROM pg_sleep(60)",
+        "migration",
+        id="a migration by its statement",
+    ),
+    pytest.param({"user": "postgres"}, "", "superuser", id="a superuser"),
+]
+
+
+@pytest.mark.parametrize(("options", "query", "why"), PROTECTED)
+async def test_the_protected_are_never_ended(database, busy, options, query: str, why: str):
+    runs, task = await busy(query or "SELECT pg_sleep(60)", **options)
+    found = await find(database, pid(runs), state="active")
+
+    cancelled = await end(database, "cancel", order(found))
+    terminated = await end(database, "terminate", order(found))
+
+    assert found.protected == why
+    assert cancelled.said == f"pid {found.pid} is protected ({why}): left alone"
+    assert terminated.said == cancelled.said
+    assert not terminated.changed
+    assert not task.done()
+
+
+async def test_an_index_being_built_is_protected(database, sessions, busy, table):
+    holder = await sessions()
+    await holder.execute(CHANGE)
+    builder = await sessions()
+    await builder.set_autocommit(True)
+    task = asyncio.create_task(
+        builder.execute(f"/* by hand */ CREATE INDEX CONCURRENTLY held_n ON {table} (n)")
+    )
+
+    found = await find(database, pid(builder), protected="index build")
+    done = await end(database, "terminate", order(found))
+
+    assert "protected (index build)" in done.said
+    await holder.rollback()
+    await task
+
+
+async def test_a_sender_of_the_write_ahead_log_is_protected(postgres: Server, database):
+    walsender = await postgres.session(user="postgres", replication="database", autocommit=True)
+    [row] = await postgres.admin(
+        "SELECT pid, backend_start, query_start, xact_start, query_id FROM pg_stat_activity"
+        " WHERE backend_type = 'walsender'"
+    )
+
+    done = await end(database, "terminate", EndSessions(sessions=(row,), why="a test"))
+
+    await walsender.close()
+    assert done.said == f"pid {row['pid']} is protected (replication): left alone"
+
+
+async def test_a_pooled_session_is_marked(database, sessions):
+    pooled = await sessions(application_name="Supavisor")
+    await pooled.execute("SELECT 1")
+
+    assert (await find(database, pid(pooled), state="idle in transaction")).pooled
+
+
+def test_a_statement_is_shown_short_and_without_passwords():
+    secret = "hunter2hunter2"
+    text = shown(f"ALTER ROLE app\n  PASSWORD '{secret}'; SELECT dblink('password={secret}')")
+
+    assert secret not in text
+    assert text.startswith("ALTER ROLE app PASSWORD '…'")
+    assert len(shown("SELECT " + "x" * 1000)) == 300
