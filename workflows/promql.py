@@ -36,6 +36,11 @@ def api_rate(window: str = FAST, *, offset: str = "") -> str:
     return f"sum(rate(http_requests_total{{{JOB}}}[{window}]{ago}))"
 
 
+def within(expression: str, window: str) -> str:
+    """Give the fast form another window; a platform that is scraped more often can have a shorter one."""
+    return expression.replace(f"[{FAST}]", f"[{window}]")
+
+
 API_P95 = api_p95()
 API_RATE = api_rate()
 SLOWEST_ROUTES = f"topk(10, {p95('http_request_duration_seconds', by='route')})"

@@ -13,9 +13,11 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, Field, TypeAdapter
 
 from activities.alerts import Alert
+from activities.prometheus import Query, SeriesQuery
 from activities.record import Asks, Facts, PlannedStep, Reading
 from activities.verification import Below, Condition
 from activities.words import Order, Risk, Severity
+from workflows import promql
 
 Ask = TypeVar("Ask", bound=Order)
 Got = TypeVar("Got", bound=BaseModel)
@@ -48,6 +50,8 @@ class Given(Order):
     memory_high_ratio: float = 0.85
     load_high_ratio: float = 0.9
     long_statement_seconds: float = 60
+    fast_window: str = Field(default=promql.FAST, pattern=r"^\d+[smh]$")
+    """Window of the rates that a verification polls: at least four scrapes."""
     runbook: str = "docs/runbook.md"
 
 
@@ -79,7 +83,11 @@ class Probe(Generic[Got]):
 
     def question(self, given: Given) -> Order:
         """Give what is asked; it may depend on the settings."""
-        return self._ask if isinstance(self._ask, Order) else self._ask(given)
+        ask = self._ask if isinstance(self._ask, Order) else self._ask(given)
+        if isinstance(ask, Query | SeriesQuery):
+            fast = promql.within(ask.expression, given.fast_window)
+            return ask.model_copy(update={"expression": fast})
+        return ask
 
 
 class Evidence:
@@ -206,6 +214,8 @@ class Procedure(ABC):
         """What is known without looking."""
         kind = type(self)
         condition = self.recovered
+        if isinstance(condition, Below):
+            condition = _within(condition, self.given.fast_window)
         threshold = self.given.thresholds.get(kind.__name__)
         if threshold is not None and isinstance(condition, Below):
             condition = condition.model_copy(update={"threshold": threshold})
@@ -227,6 +237,12 @@ def _attributes(kind: type) -> dict[str, Any]:
     for parent in reversed(kind.__mro__):
         found.update(vars(parent))
     return found
+
+
+def _within(condition: Below, window: str) -> Below:
+    traffic = condition.traffic and promql.within(condition.traffic, window)
+    expression = promql.within(condition.expression, window)
+    return condition.model_copy(update={"expression": expression, "traffic": traffic})
 
 
 def activity_name(function: Callable[..., Any]) -> str:
