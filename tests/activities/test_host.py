@@ -1,26 +1,15 @@
-import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-import asyncssh
 import pytest
 
-from activities.changes import Targets
-from activities.errors import Ambiguous, NotConfigured, Refused, Unavailable
+from activities.errors import NotConfigured, Refused
 from activities.host import Host, HostNames, RecentDeployments
-from activities.pace import Pace
 from activities.redis_findings import Finding
-from activities.services import RestartService, Services
-from activities.ssh import Command, Ssh
 from activities.words import CUT_BYTES, Nothing
 from tests.activities.attempts import run
 from tests.activities.scripted_host import SECRET, ScriptedHost, scripted_host
-
-QUICK = Pace(poll_seconds=0.02, ready_seconds=0.3, settle_seconds=0.05, ramp_seconds=0.02)
-ORDER = RestartService(unit="redis", requested_at=datetime.now(UTC))
-RESTART = "sudo -n systemctl restart redis"
 
 
 @pytest.fixture
@@ -31,10 +20,6 @@ async def machine(tmp_path) -> AsyncIterator[ScriptedHost]:
 
 def host(machine: ScriptedHost, **names: object) -> Host:
     return Host(machine.ssh, HostNames(**{"deployments": "/var/log/deployments.jsonl", **names}))
-
-
-def services(machine: ScriptedHost) -> Services:
-    return Services(machine.ssh, units=["redis"], targets=Targets(), pace=QUICK)
 
 
 async def test_capacity_reads_processors_memory_and_disk(machine):
@@ -182,164 +167,6 @@ async def test_logs_keep_their_end_and_lose_their_credentials(machine):
     assert seen.text.endswith("STRIPE_SECRET_KEY=[redacted]\nboom")
     assert len(seen.model_dump_json()) < CUT_BYTES
     assert seen.left_out > 0
-
-
-async def test_a_restart_is_done_when_another_process_runs(machine):
-    before = await run(services(machine).restart_service_read, ORDER)
-    done = await run(services(machine).restart_service, ORDER, before)
-
-    assert machine.count(RESTART) == 1
-    assert done.changed
-    assert f"{before.pid} → {machine.redis_pid}" in done.said
-    assert abs(done.at.timestamp() - machine.redis_since) < 1
-
-
-@pytest.mark.parametrize("ahead", [-7200.0, 0.0, 7200.0], ids="clock {}s off".format)
-async def test_a_restart_whose_answer_was_lost_is_not_done_twice(machine, ahead):
-    machine.clock_ahead = ahead
-    machine.redis_since = machine.now() - 3600
-    machine.drop_after = {RESTART}
-    before = await run(services(machine).restart_service_read, ORDER)
-
-    with pytest.raises(Ambiguous):
-        await run(services(machine).restart_service, ORDER, before)
-    done = await run(services(machine).restart_service, ORDER, before, attempt=2)
-
-    assert machine.count(RESTART) == 1
-    assert done.changed
-
-
-async def test_a_restart_that_was_lost_before_it_began_is_done_by_the_next_attempt(machine):
-    machine.drop_before = {RESTART}
-    before = await run(services(machine).restart_service_read, ORDER)
-    old = machine.redis_pid
-
-    with pytest.raises(Ambiguous):
-        await run(services(machine).restart_service, ORDER, before)
-    done = await run(services(machine).restart_service, ORDER, before, attempt=2)
-
-    assert machine.count(RESTART) == 2
-    assert done.changed
-    assert machine.redis_pid != old
-
-
-async def test_a_service_that_was_replaced_meanwhile_is_left_alone(machine):
-    before = await run(services(machine).restart_service_read, ORDER)
-    machine.act(RESTART.split())
-
-    done = await run(services(machine).restart_service, ORDER, before)
-
-    assert machine.count(RESTART) == 0
-    assert not done.changed
-
-
-async def test_a_service_on_its_way_is_waited_for_not_restarted_again(machine):
-    before = await run(services(machine).restart_service_read, ORDER)
-    machine.redis_state = "deactivating"
-
-    with pytest.raises(Refused, match="deactivating"):
-        await run(services(machine).restart_service, ORDER, before, attempt=2)
-
-    assert machine.count(RESTART) == 0
-
-
-async def test_a_service_that_does_not_come_back_says_its_result(machine):
-    machine.redis_comes_back = "failed"
-    before = await run(services(machine).restart_service_read, ORDER)
-
-    with pytest.raises(Refused, match="restarted, but it is failed: exit-code"):
-        await run(services(machine).restart_service, ORDER, before)
-
-
-async def test_a_restart_that_sudo_forbids_is_refused(machine):
-    machine.answers["sudo"] = (1, "", "sudo: a password is required\n")
-    before = await run(services(machine).restart_service_read, ORDER)
-
-    with pytest.raises(Refused, match="a password is required"):
-        await run(services(machine).restart_service, ORDER, before)
-
-
-async def test_only_the_units_of_the_settings_are_restarted(machine):
-    order = RestartService(unit="sshd", requested_at=datetime.now(UTC))
-
-    with pytest.raises(Refused, match="sshd is not among"):
-        await run(services(machine).restart_service_read, order)
-    assert machine.ran == []
-
-
-async def test_a_host_with_another_key_is_refused_and_told_nothing(machine, tmp_path):
-    stranger = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
-    known = tmp_path / "other_known_hosts"
-    known.write_text(f"[127.0.0.1]:{machine.server.get_port()} {stranger}")
-
-    with pytest.raises(Refused, match="host key"):
-        await Ssh(machine.login(known_hosts=known)).run(Command(("nproc",)))
-    assert machine.ran == []
-
-
-async def test_an_empty_list_of_known_hosts_trusts_nobody(machine, tmp_path):
-    known = tmp_path / "empty"
-    known.write_text("")
-
-    with pytest.raises(Refused, match="host key"):
-        await Ssh(machine.login(known_hosts=known)).run(Command(("nproc",)))
-
-
-async def test_a_key_that_the_host_does_not_know_is_refused(machine, tmp_path):
-    asyncssh.generate_private_key("ssh-ed25519").write_private_key(tmp_path / "other")
-
-    with pytest.raises(Refused, match="refuses the ssh key"):
-        await Ssh(machine.login(key=tmp_path / "other")).run(Command(("nproc",)))
-
-
-@pytest.mark.parametrize("missing", ["key", "known_hosts"])
-async def test_a_file_that_cannot_be_read_is_refused_without_its_content(
-    machine, tmp_path, missing
-):
-    (tmp_path / "garbage").write_text(SECRET)
-    for path in (tmp_path / "nowhere", tmp_path / "garbage"):
-        with pytest.raises(Refused) as refused:
-            await Ssh(machine.login(**{missing: path})).run(Command(("nproc",)))
-        assert SECRET not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("changes", "error"),
-    [
-        pytest.param(False, Unavailable, id="a question is asked again"),
-        pytest.param(True, Ambiguous, id="an order may have been carried out"),
-    ],
-)
-async def test_a_command_that_hangs_is_given_up(machine, changes, error):
-    machine.hang = {"nproc"}
-    begun = time.monotonic()
-
-    with pytest.raises(error, match="did not end"):
-        await machine.ssh.run(Command(("nproc",), changes=changes, seconds=0.2))
-    assert time.monotonic() - begun < 2
-
-
-async def test_an_endless_output_is_read_up_to_its_limit(machine):
-    machine.answers["nproc"] = (0, "x" * 3_000_000, "")
-
-    ran = await machine.ssh.run(Command(("nproc",), most_bytes=1000, seconds=5))
-
-    assert (len(ran.out), ran.truncated) == (1000, True)
-
-
-async def test_words_reach_the_host_as_words_whatever_is_in_them(machine):
-    wicked = ("nproc", "; touch /tmp/x", "$(id)", "`id`", "a'b\"c", "new\nline", "--", "*")
-
-    await machine.ssh.run(Command(wicked))
-
-    import shlex
-
-    assert shlex.split(machine.ran[0]) == list(wicked)
-
-
-async def test_many_at_once_wait_their_turn(machine):
-    many = await asyncio.gather(*(machine.ssh.run(Command(("nproc",))) for _ in range(12)))
-    assert {each.out for each in many} == {"4\n"}
 
 
 def machine_time(when: float) -> str:
