@@ -28,11 +28,13 @@ _MOST_PARTS = 12
 _CHUNK = 2_800
 _SHARES = (1.0, 0.6, 0.35, 0.2, 0.1, 0.05)
 _ICONS = {Severity.CRITICAL: "🚨", Severity.WARNING: "⚠️", Severity.INFO: "ℹ️"}  # noqa: RUF001
+# A sign may be missing on a phone or unheard by a reader of screens, so what is not plain from
+# the order of the lines is said in words too.
 _TICKS = {
     PlanState.DONE: "✅",
     PlanState.DOING: "▶️",
     PlanState.NEXT: "⬜",
-    PlanState.SKIPPED: "⏭️",
+    PlanState.SKIPPED: "➖",  # noqa: RUF001
     PlanState.FAILED: "❌",
 }
 
@@ -171,12 +173,18 @@ def _plan(lines: Sequence[PlanLine], limit: int) -> str:
     last = next((n for n, shown in enumerate(lines) if shown.state is PlanState.NEXT), len(lines))
     start = max(0, min((doing or last) - _MOST_LINES // 2, len(lines) - _MOST_LINES))
     shown = lines[start : start + _MOST_LINES]
-    said = [f"{_TICKS[each.state]} {line(each.text, limit) or BLANK}" for each in shown]
+    said = [
+        f"{_TICKS[each.state]} {line(each.text, limit) or BLANK}{_aside(each)}" for each in shown
+    ]
     if start:
         said.insert(0, f"_{start} earlier_")
     if after := len(lines) - start - len(shown):
         said.append(f"_{after} more_")
     return "\n".join(said)
+
+
+def _aside(each: PlanLine) -> str:
+    return " _(skipped)_" if each.state is PlanState.SKIPPED else ""
 
 
 def _facts(facts: Sequence[Fact], most: Callable[[int], int]) -> list[str]:
