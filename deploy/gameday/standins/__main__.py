@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deploy.gameday.standins.pagerduty import PagerDutyStandIn
 from deploy.gameday.standins.slack import SlackStandIn
+from deploy.gameday.standins.slack_door import Door
 
 TOKEN = "xoxb-stand-in"  # noqa: S105 - it opens nothing
 ROUTING_KEY = "0" * 32
@@ -26,6 +27,8 @@ def main() -> None:
     parser.add_argument(
         "--routing-key", action="append", help=f"one that exists; may be repeated ({ROUTING_KEY})"
     )
+    parser.add_argument("--door", help="where presses of buttons go")
+    parser.add_argument("--signing-secret", default="stand-in", help="what they are signed with")
     asyncio.run(_serve(parser.parse_args()))
 
 
@@ -34,9 +37,12 @@ async def _serve(asked: argparse.Namespace) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     data: Path | None = asked.data
+    door = Door(asked.door, asked.signing_secret) if asked.door else None
     async with contextlib.AsyncExitStack() as stack:
         slack = await stack.enter_async_context(
-            SlackStandIn(asked.token, port=asked.slack_port, data=data and data / "slack.json")
+            SlackStandIn(
+                asked.token, door=door, port=asked.slack_port, data=data and data / "slack.json"
+            )
         )
         pagerduty = await stack.enter_async_context(
             PagerDutyStandIn(

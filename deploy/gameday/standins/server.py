@@ -80,7 +80,6 @@ class StandIn:
                 lifespan="off",
                 log_config=None,
                 access_log=False,
-                timeout_graceful_shutdown=0,
             )
         )
         self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
@@ -95,6 +94,10 @@ class StandIn:
             return
         self._server.should_exit = self._server.force_exit = True
         await self._serving
+        unanswered = list(self._server.server_state.tasks)
+        for asked in unanswered:
+            asked.cancel()
+        await asyncio.gather(*unanswered, return_exceptions=True)
         self._server = self._serving = None
 
     def remembered(self) -> str | None:

@@ -9,10 +9,17 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.routing import Route
 
 from deploy.gameday.standins.server import StandIn
+from deploy.gameday.standins.slack_door import Door
 from deploy.gameday.standins.slack_methods import Body, Objection, Workspace
 from deploy.gameday.standins.slack_page import page
 from deploy.gameday.standins.slack_state import Channel, Message, State
@@ -30,11 +37,13 @@ class SlackStandIn(StandIn):
         token: str,
         *,
         channels: Mapping[str, str] | None = None,
+        door: Door | None = None,
         port: int = 0,
         data: Path | None = None,
     ) -> None:
-        """Take the bot's token and the channels (name to id); see `StandIn` for the rest."""
+        """Take the bot's token, the channels (name to id) and where presses go; see `StandIn`."""
         super().__init__(port=port, data=data)
+        self._door = door
         self._token = token
         kept = self.remembered()
         self.state = State() if kept is None else State.model_validate_json(kept)
@@ -63,6 +72,15 @@ class SlackStandIn(StandIn):
         keys = Counter(each.key for each in self.state.messages if each.key)
         return {key: count for key, count in keys.items() if count > 1}
 
+    async def press(self, ts: str, action: str, *, user: str = "U0SAM") -> int:
+        """Press a button as a person would; give back how the door answered."""
+        if self._door is None:
+            message = "no door is set, so a press goes nowhere"
+            raise LookupError(message)
+        [pressed] = [each for each in self.state.messages if each.ts == ts]
+        channel = self.state.channels[pressed.channel].name
+        return await self._door.press(pressed, channel, action, user)
+
     def delete(self, ts: str) -> None:
         """Delete a message as a person would."""
         for message in self.state.messages:
@@ -82,6 +100,7 @@ class SlackStandIn(StandIn):
             Route("/api/{method}", self._call, methods=["GET", "POST"]),
             Route("/upload/{ticket}", self._upload, methods=["POST"]),
             Route("/files/{file}", self._file),
+            Route("/_standin/press", self._press, methods=["POST"]),
             Route("/_standin/state", self._look),
             Route("/_standin/duplicates", self._count),
         ]
@@ -135,6 +154,17 @@ class SlackStandIn(StandIn):
 
     async def _page(self, _: Request) -> Response:
         return HTMLResponse(page(self.state, self.duplicates()))
+
+    async def _press(self, request: Request) -> Response:
+        sent = dict(parse_qsl((await request.body()).decode()))
+        ts, _, action = sent.get("pressed", "").partition(" ")
+        try:
+            status = await self.press(ts, action, user=sent.get("user", "U0SAM"))
+        except (LookupError, ValueError) as nothing:
+            return PlainTextResponse(str(nothing), status_code=404)
+        if status != 200:
+            return PlainTextResponse(f"the door answered {status}", status_code=502)
+        return RedirectResponse("/", status_code=303)
 
     async def _look(self, _: Request) -> Response:
         return Response(self.state.model_dump_json(), media_type="application/json")

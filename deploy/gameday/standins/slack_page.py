@@ -54,13 +54,13 @@ def _channel(channel: Channel, messages: list[Message]) -> str:
 
 
 def _message(message: Message, replies: list[Message]) -> str:
-    edited = f" <em>edited {len(message.history)} times</em>" if message.history else ""
+    edited = " <em>(edited)</em>" if message.history else ""
     when = datetime.fromtimestamp(float(message.ts), UTC).strftime("%H:%M:%S")
     head = f"<div class=who><b>Incident Responder</b> <i class=app>APP</i> {when} UTC{edited}</div>"
     if message.deleted:
         body = "<p class=none>This message was deleted.</p>"
     else:
-        body = "".join(_blocks(message.blocks)) or f"<p>{mrkdwn(message.text)}</p>"
+        body = "".join(_blocks(message.ts, message.blocks)) or f"<p>{mrkdwn(message.text)}</p>"
         body += "".join(
             f"<figure><figcaption>{html.escape(file['title'])}</figcaption>"
             f"<img src='{html.escape(file['url_private'])}' alt=''></figure>"
@@ -72,7 +72,7 @@ def _message(message: Message, replies: list[Message]) -> str:
     return f"<article><div class=face>IR</div><div class=body>{head}{body}{below}</div></article>"
 
 
-def _blocks(blocks: Iterable[dict[str, Any]]) -> Iterable[str]:
+def _blocks(ts: str, blocks: Iterable[dict[str, Any]]) -> Iterable[str]:
     for block in blocks:
         kind = block["type"]
         if kind == "header":
@@ -86,17 +86,19 @@ def _blocks(blocks: Iterable[dict[str, Any]]) -> Iterable[str]:
             said = "".join(f"<span>{_text(each)}</span>" for each in block["elements"])
             yield f"<p class=context>{said}</p>"
         elif kind == "actions":
-            said = "".join(_button(each) for each in block["elements"])
-            yield f"<p class=actions>{said}</p>"
+            said = "".join(_button(ts, each) for each in block["elements"])
+            yield f"<form class=actions method=post action=/_standin/press>{said}</form>"
         elif kind == "divider":
             yield "<hr>"
 
 
-def _button(button: dict[str, Any]) -> str:
+def _button(ts: str, button: dict[str, Any]) -> str:
     confirm = button.get("confirm", {}).get("text", {}).get("text", "")
     said = html.escape(button["text"]["text"])
+    pressed = html.escape(f"{ts} {button['action_id']}")
     return (
-        f"<button class='{button.get('style', '')}' title='{html.escape(confirm)}'>{said}</button>"
+        f"<button name=pressed value='{pressed}' class='{button.get('style', '')}'"
+        f" title='{html.escape(confirm)}'>{said}</button>"
     )
 
 
