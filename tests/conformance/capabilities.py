@@ -1,0 +1,124 @@
+"""The register of what speaks HTTP: an adapter joins the kit by one entry in `CAPABILITIES`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import httpx
+from pydantic import SecretStr
+
+from activities.messages import Entry, Glance
+from activities.pagerduty import Follow, Page, PagerDuty
+from activities.slack import PostEntry, PostRoot, Slack, UpdateRoot
+from activities.slack_api import slack_api
+from activities.words import Severity, Urgency
+
+SECRET = "xoxb-0123456789-thisMustNeverBeSeen"
+SECONDS = 0.3
+"""The time-out that every adapter is given: long enough for loopback, short enough to wait for."""
+
+Call = Callable[[], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Capability:
+    """One way to call one far side.
+
+    `open(url)` makes the adapter, pointed at *url*, knowing no secret but `SECRET`, waiting no
+    longer than `SECONDS`; it yields a call, which the kit runs within an `ActivityEnvironment`.
+    """
+
+    name: str
+    nature: Literal["reads", "repeatable", "posts"]
+    """posts: done twice it shows, so a lost answer must be `Ambiguous`, not `Unavailable`."""
+    open: Callable[[str], AbstractAsyncContextManager[Call]]
+    waits: timedelta | None = None
+    """What a 429 without Retry-After means."""
+
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+GLANCE = Glance(
+    key="i/1/root",
+    channel="incidents",
+    severity=Severity.CRITICAL,
+    title="API answers slowly",
+    service="api",
+    environment="production",
+    impact="All users",
+    status="Investigating",
+)
+
+
+@contextlib.asynccontextmanager
+async def _slack(url: str, make: Callable[[Slack], Call]) -> AsyncIterator[Call]:
+    async with slack_api(SecretStr(SECRET), url=f"{url}/api/", timeout_seconds=SECONDS) as api:
+        yield make(Slack(api, {"incidents": "C0INCIDENTS"}))
+
+
+@contextlib.asynccontextmanager
+async def _pagerduty(url: str, make: Callable[[PagerDuty], Call]) -> AsyncIterator[Call]:
+    async with httpx.AsyncClient() as client:
+        keys = {"default": SecretStr(SECRET)}
+        yield make(PagerDuty(client, keys, url=url, timeout=httpx.Timeout(SECONDS)))
+
+
+_ENTRY = PostEntry(
+    channel_id="C0INCIDENTS",
+    thread_ts="1.000001",
+    entry=Entry(key="i/1/seen", title="Seen"),
+    oldest=NOON,
+)
+_PAGE = Page(
+    dedup_key="i/1/page",
+    level="on-call",
+    urgency=Urgency.HIGH,
+    severity=Severity.CRITICAL,
+    summary="API answers slowly",
+    source="api",
+)
+_FOLLOW = Follow(dedup_key="i/1/page", route="default")
+_UPDATE = UpdateRoot(channel_id="C0INCIDENTS", ts="1.000001", glance=GLANCE)
+_HALF_A_MINUTE = timedelta(seconds=30)
+
+CAPABILITIES: tuple[Capability, ...] = (
+    Capability(
+        "slack.post_root",
+        "posts",
+        lambda url: _slack(
+            url, lambda slack: lambda: slack.post_root(PostRoot(glance=GLANCE, oldest=NOON))
+        ),
+    ),
+    Capability(
+        "slack.update_root",
+        "repeatable",
+        lambda url: _slack(url, lambda slack: lambda: slack.update_root(_UPDATE)),
+    ),
+    Capability(
+        "slack.post_entry",
+        "posts",
+        lambda url: _slack(url, lambda slack: lambda: slack.post_entry(_ENTRY)),
+    ),
+    Capability(
+        "pagerduty.page",
+        "repeatable",
+        lambda url: _pagerduty(url, lambda duty: lambda: duty.page(_PAGE)),
+        _HALF_A_MINUTE,
+    ),
+    Capability(
+        "pagerduty.acknowledge",
+        "repeatable",
+        lambda url: _pagerduty(url, lambda duty: lambda: duty.acknowledge(_FOLLOW)),
+        _HALF_A_MINUTE,
+    ),
+    Capability(
+        "pagerduty.resolve",
+        "repeatable",
+        lambda url: _pagerduty(url, lambda duty: lambda: duty.resolve(_FOLLOW)),
+        _HALF_A_MINUTE,
+    ),
+)
