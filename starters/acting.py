@@ -1,0 +1,143 @@
+"""A person's act on an incident, by whichever door the person comes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from workers.connection import NoTemporal, temporal_config, unreachable
+from workflows.acts import FALLS_BACK, Act, ActKind, PersonAct
+
+PATIENCE_SECONDS = 2.0
+"""How long a person waits for a worker to answer."""
+_SIGNAL_SECONDS = 5.0
+
+
+class State(StrEnum):
+    """What became of an act."""
+
+    DONE = "done"
+    RECORDED = "recorded, not yet confirmed"
+    """Kept by Temporal, to be done by the next worker, which may refuse it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An act that was taken, and what was answered."""
+
+    state: State
+    said: str
+
+
+class NotTaken(Exception):
+    """An act that was not taken; the text says what to do."""
+
+
+class Refused(NotTaken):
+    """The incident said no, and why."""
+
+
+class NotThere(NotTaken):
+    """There is no such incident, or it is closed."""
+
+
+class NotRecorded(NotTaken):
+    """No worker answered, and the act must not be kept for later."""
+
+
+async def act(client: Client, incident: str, kind: ActKind, what: Act) -> Outcome:
+    """Carry out an act; where no worker answers in time, keep it if it is one that may wait."""
+    handle = client.get_workflow_handle(incident)
+    try:
+        return Outcome(State.DONE, await _update(handle, kind, what))
+    except WorkflowUpdateFailedError as error:
+        raise _refused(error) from None
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise NotThere(_gone(incident, error)) from None
+        if error.status not in _SLOW:
+            raise _failed(error) from error
+    except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError):
+        pass
+    except (RuntimeError, OSError) as error:
+        raise _failed(error) from error
+    if kind not in FALLS_BACK:
+        raise NotRecorded(
+            f"{kind.value} was not recorded: no worker answered within {PATIENCE_SECONDS:g} s. "
+            "Look whether one runs (`responder worker`), then try again."
+        )
+    # The update may still arrive, with the same id: then the second of the two does nothing.
+    return await _signal(handle, incident, kind, what)
+
+
+_SLOW = {
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,
+    # So many updates wait for a worker already that Temporal takes no more of them.
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+}
+
+
+async def _update(handle: WorkflowHandle[object, object], kind: ActKind, what: Act) -> str:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        return str(
+            await handle.execute_update(
+                kind.value.replace("-", "_"),
+                what,
+                id=what.id,
+                result_type=str,
+                rpc_timeout=timedelta(seconds=PATIENCE_SECONDS),
+            )
+        )
+
+
+async def _signal(
+    handle: WorkflowHandle[object, object], incident: str, kind: ActKind, what: Act
+) -> Outcome:
+    try:
+        await handle.signal(
+            "person",
+            PersonAct(kind=kind, act=what),
+            rpc_timeout=timedelta(seconds=_SIGNAL_SECONDS),
+        )
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise NotThere(_gone(incident, error)) from None
+        raise _failed(error) from error
+    return Outcome(
+        State.RECORDED,
+        f"{kind.value} is recorded, not yet confirmed: no worker answers. "
+        "The next one that runs will do it, or write down why not.",
+    )
+
+
+def _refused(error: WorkflowUpdateFailedError) -> NotTaken:
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        return Refused(cause.message)
+    return Refused(str(cause or error))
+
+
+def _gone(incident: str, error: RPCError) -> str:
+    if "namespace" in error.message.lower():
+        return f"{error.message} (TEMPORAL_NAMESPACE)"
+    if "already completed" in error.message:
+        return f"{incident} is closed. `responder show {incident}` has its end."
+    return f"There is no open incident {incident}. `responder list` has those that are."
+
+
+def _failed(error: BaseException) -> Exception:
+    if unreachable(error):
+        return NoTemporal(temporal_config()["target_host"])
+    return NotTaken(str(error))

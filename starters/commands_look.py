@@ -1,0 +1,174 @@
+"""The commands that look and change nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from typing import Annotated
+
+import typer
+from rich.live import Live
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from activities.record import Record
+from starters import views
+from starters.acting import NotThere
+from starters.commands_people import Incident, Json
+from starters.finding import (
+    Filters,
+    Listed,
+    NoWorker,
+    described,
+    full_id,
+    incidents,
+    over,
+    record_of,
+)
+from starters.session import Exit, console, print_json, stop, talking
+from workers.connection import NoTemporal, unreachable
+from workers.settings import Settings
+
+_AGAIN_SECONDS = 1.0
+
+
+def list_(
+    *,
+    closed: Annotated[bool, typer.Option("--closed", help="Also those that are over.")] = False,
+    severity: Annotated[str, typer.Option(help="critical, warning or info")] = "",
+    phase: Annotated[str, typer.Option(help='As shown, such as "waiting for approval".')] = "",
+    service: Annotated[str, typer.Option()] = "",
+    environment: Annotated[str, typer.Option()] = "",
+    indicator: Annotated[str, typer.Option(help="What it is about, such as APILatency.")] = "",
+    most: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    as_json: Json = False,
+) -> None:
+    """List the open incidents."""
+    filters = Filters(
+        closed=closed,
+        severity=severity,
+        phase=phase,
+        service=service,
+        environment=environment,
+        indicator=indicator,
+    )
+
+    async def work(client: Client, settings: Settings) -> list[Listed]:  # noqa: ARG001
+        return await incidents(client, filters, most)
+
+    found = talking(work)
+    if as_json:
+        print_json([dataclasses.asdict(each) for each in found])
+    elif found:
+        console.print(views.listing(found, views.utc_now()))
+    else:
+        console.print("No incident is open." if filters == Filters() else "None fits.")
+
+
+def show(incident: Incident, *, as_json: Json = False) -> None:
+    """Show all that is known of an incident."""
+
+    async def work(client: Client, settings: Settings) -> Record | Listed:  # noqa: ARG001
+        name = await full_id(client, incident)
+        try:
+            return await record_of(client, name)
+        except NoWorker:
+            return await described(client, name)
+
+    found = talking(work)
+    if isinstance(found, Record):
+        if as_json:
+            print_json(found.model_dump(mode="json"))
+        else:
+            console.print(views.whole(found))
+        return
+    if as_json:
+        stop(Exit.NOT_RECORDED, "no worker answers: the record cannot be asked for now")
+    console.print(views.listing([found], views.utc_now()))
+    stop(
+        Exit.NOT_RECORDED,
+        "No worker answers, so this is all that can be known now. Nothing is lost: the incident "
+        "goes on when one runs (`responder worker`).",
+    )
+
+
+def watch(incident: Incident) -> None:
+    """Watch an incident until it is over; Ctrl-C stops watching, and nothing else."""
+
+    async def work(client: Client, settings: Settings) -> None:  # noqa: ARG001
+        name = await full_id(client, incident)
+        if console.is_terminal:
+            await _watch(client, name)
+        else:
+            await _follow(client, name)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        talking(work)
+
+
+def procedures(*, as_json: Json = False) -> None:
+    """Name the procedures, one for each alert that is known."""
+    from workflows.procedures import PROCEDURES
+    from workflows.procedures.base import Given
+
+    facts = [kind(Given()).facts() for kind in PROCEDURES]
+    if as_json:
+        print_json([each.model_dump(mode="json") for each in facts])
+        return
+    console.print(views.known(facts))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    panel = "What there is to see"
+    app.command("list", rich_help_panel=panel)(list_)
+    for command in (show, watch, procedures):
+        app.command(rich_help_panel=panel)(command)
+
+
+async def _watch(client: Client, name: str) -> None:
+    record: Record | None = None
+    with Live(console=console, refresh_per_second=4, transient=False) as screen:
+        while record is None or not over(record):
+            newest, trouble = await _look(client, name)
+            record = newest or record
+            if record is not None:
+                screen.update(views.live(record, views.utc_now(), trouble))
+            else:
+                screen.update(trouble)
+            if record is None or not over(record):
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def _follow(client: Client, name: str) -> None:
+    """Write each new line of the timeline: for a file, or another program."""
+    record: Record | None = None
+    told, said = 0, ""
+    while record is None or not over(record):
+        newest, trouble = await _look(client, name)
+        record = newest or record
+        if trouble and trouble != said:
+            console.print(f"({trouble})", markup=False, soft_wrap=True)
+        said = trouble
+        if newest is not None:
+            count = newest.left_out + len(newest.timeline)
+            for entry in newest.timeline[-(count - told) :] if count > told else ():
+                console.print(views.entry_line(entry), soft_wrap=True)
+            told = count
+        if record is None or not over(record):
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def _look(client: Client, name: str) -> tuple[Record | None, str]:
+    """Ask once; worker and server may come and go meanwhile."""
+    try:
+        return await record_of(client, name), ""
+    except NoWorker:
+        return None, "no worker answers; the incident waits for one, and so do we"
+    except NotThere:
+        raise
+    except (RPCError, RuntimeError, OSError, NoTemporal) as error:
+        if not unreachable(error):
+            raise
+        return None, "Temporal does not answer; trying again"

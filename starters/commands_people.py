@@ -1,0 +1,157 @@
+"""The commands by which a person acts on an incident."""
+
+from __future__ import annotations
+
+import getpass
+import uuid
+from typing import Annotated
+
+import typer
+from temporalio.client import Client
+
+from starters.acting import Outcome, State, act
+from starters.finding import full_id
+from starters.session import console, print_json, talking
+from workers.settings import Settings
+from workflows.acts import Act, ActKind
+
+Incident = Annotated[str, typer.Argument(help="The incident's id, or enough of its beginning.")]
+As = Annotated[
+    str, typer.Option("--as", help="Who you are; your name on this machine when left out.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
+Question = Annotated[
+    str, typer.Option(help="Which question is answered; the only open one when left out.")
+]
+
+
+def ack(incident: Incident, *, by: As = "", as_json: Json = False) -> None:
+    """Say that you are on it: nobody further up is called."""
+    _do(ActKind.ACKNOWLEDGE, incident, by, as_json=as_json)
+
+
+def approve(
+    incident: Incident, *, question: Question = "", by: As = "", as_json: Json = False
+) -> None:
+    """Let the step that is asked about go ahead."""
+    _do(ActKind.APPROVE, incident, by, question=question, as_json=as_json)
+
+
+def reject(
+    incident: Incident,
+    *,
+    question: Question = "",
+    why: Annotated[str, typer.Option(help="Why not, for the timeline.")] = "",
+    by: As = "",
+    as_json: Json = False,
+) -> None:
+    """Forbid the step that is asked about."""
+    _do(ActKind.REJECT, incident, by, text=why, question=question, as_json=as_json)
+
+
+def hold(
+    incident: Incident,
+    *,
+    minutes: Annotated[float, typer.Option(min=0.1, max=1440, help="For how long.")] = 10,
+    by: As = "",
+    as_json: Json = False,
+) -> None:
+    """Have no further step taken for some minutes."""
+    _do(ActKind.HOLD, incident, by, minutes=minutes, as_json=as_json)
+
+
+def take_over(incident: Incident, *, by: As = "", as_json: Json = False) -> None:
+    """Take it over: the machine stops before its next step, and keeps what it changed."""
+    _do(ActKind.TAKE_OVER, incident, by, as_json=as_json)
+
+
+def hand_back(incident: Incident, *, by: As = "", as_json: Json = False) -> None:
+    """Hand it back: the machine looks again and goes on."""
+    _do(ActKind.HAND_BACK, incident, by, as_json=as_json)
+
+
+def resolve(
+    incident: Incident,
+    *,
+    why: Annotated[str, typer.Option(help="Why it is over, for the report.")],
+    by: As = "",
+    as_json: Json = False,
+) -> None:
+    """Close it."""
+    _do(ActKind.RESOLVE, incident, by, text=why, as_json=as_json)
+
+
+def escalate(
+    incident: Incident,
+    *,
+    why: Annotated[str, typer.Option(help="What they should know at once.")],
+    by: As = "",
+    as_json: Json = False,
+) -> None:
+    """Call the next level now."""
+    _do(ActKind.ESCALATE, incident, by, text=why, as_json=as_json)
+
+
+def note(
+    incident: Incident,
+    text: Annotated[str, typer.Argument(help="What to write into the timeline.")],
+    *,
+    by: As = "",
+    as_json: Json = False,
+) -> None:
+    """Write something into the timeline."""
+    _do(ActKind.NOTE, incident, by, text=text, as_json=as_json)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    panel = "What a person does"
+    for command in (ack, approve, reject, hold, note, escalate, resolve):
+        app.command(rich_help_panel=panel)(command)
+    app.command("take-over", rich_help_panel=panel)(take_over)
+    app.command("hand-back", rich_help_panel=panel)(hand_back)
+
+
+def whoever(by: str) -> str:
+    """Name the person: as said, or as this machine knows them."""
+    try:
+        name = by.strip() or getpass.getuser()
+    except (KeyError, OSError):
+        raise typer.BadParameter("say who you are: --as NAME") from None
+    if len(name) > 200:
+        raise typer.BadParameter("a name has at most 200 characters", param_hint="--as")
+    return name
+
+
+def _do(
+    kind: ActKind,
+    incident: str,
+    by: str,
+    *,
+    as_json: bool,
+    text: str = "",
+    question: str = "",
+    minutes: float = 10,
+) -> None:
+    if len(text) > 3000:
+        raise typer.BadParameter("a text has at most 3000 characters")
+    what = Act(
+        id=f"cli-{uuid.uuid4()}",
+        by=whoever(by),
+        via="cli",
+        text=text,
+        question=question[:64],
+        minutes=minutes,
+    )
+
+    async def work(client: Client, settings: Settings) -> tuple[str, Outcome]:  # noqa: ARG001
+        name = await full_id(client, incident)
+        return name, await act(client, name, kind, what)
+
+    name, outcome = talking(work)
+    if as_json:
+        print_json({"incident": name, "act": kind.value, "state": outcome.state.value,
+                    "said": outcome.said, "id": what.id})  # fmt: skip
+        return
+    style = "green" if outcome.state is State.DONE else "yellow"
+    console.print(f"{name}: {outcome.said}", style=style, markup=False, soft_wrap=True)

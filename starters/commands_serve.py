@@ -1,0 +1,112 @@
+"""The commands that run the product, and the one that opens an incident by hand."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+import typer
+from temporalio.client import Client
+
+from activities.alerts import Alert, AlertStatus
+from activities.words import Severity
+from starters.commands_people import As, Json, whoever
+from starters.opening import grouped, tell
+from starters.session import Exit, console, print_json, running, stop, talking
+from starters.views import utc_now
+from workers.search_attributes import missing, register
+from workers.settings import Settings
+from workflows.efforts import Queue
+
+_SECONDS = 5.0
+
+
+def worker(
+    queue: Annotated[
+        list[Queue] | None,
+        typer.Option(help="A task queue to work on, may be repeated; all when left out."),
+    ] = None,
+) -> None:
+    """Work on incidents until told to end (SIGTERM or Ctrl-C)."""
+    # Brings in every system's client: only this command needs them.
+    from workers.worker import run
+
+    running(lambda settings: run(settings, tuple(queue or Queue)))
+
+
+def serve() -> None:
+    """Take webhooks until told to end (SIGTERM or Ctrl-C)."""
+    from starters.serve import serve as serve_door
+
+    running(serve_door)
+
+
+def register_(
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Only say what is missing.")] = False,
+) -> None:
+    """Register the search attributes of incidents on the namespace; twice does no harm."""
+
+    async def work(client: Client, settings: Settings) -> tuple[str, ...]:  # noqa: ARG001
+        return await (missing(client) if check else register(client))
+
+    names = ", ".join(found := talking(work))
+    if check and found:
+        stop(Exit.FAILED, f"missing: {names}. `responder register` adds them.")
+    console.print(f"registered: {names}" if found else "all search attributes are there")
+
+
+def start(
+    alert: Annotated[
+        str, typer.Argument(help="Name of an alert; `responder procedures` has some.")
+    ],
+    *,
+    service: Annotated[str, typer.Option(help="What is broken.")],
+    why: Annotated[str, typer.Option(help="What you see, for whoever comes to help.")],
+    severity: Annotated[Severity, typer.Option()] = Severity.WARNING,
+    environment: Annotated[str, typer.Option(help="That of the settings when left out.")] = "",
+    by: As = "",
+    as_json: Json = False,
+) -> None:
+    """Open an incident by hand; an open one of the same alert and service is told of it."""
+    who = whoever(by)
+    if not alert.strip() or not service.strip():
+        raise typer.BadParameter("an alert and a service need a name")
+
+    async def work(client: Client, settings: Settings) -> str:
+        labels = {
+            "alertname": alert.strip()[:200],
+            "service": service.strip()[:200],
+            "severity": severity.value,
+        }
+        if named := environment.strip() or settings.environment:
+            labels["environment"] = named[:200]
+        digest = hashlib.sha256("\n".join(f"{k}={v}" for k, v in sorted(labels.items())).encode())
+        opened = Alert(
+            fingerprint=f"manual-{digest.hexdigest()[:16]}",
+            name=labels["alertname"],
+            status=AlertStatus.FIRING,
+            starts_at=utc_now(),
+            labels=labels,
+            annotations={"summary": why[:1000], "opened_by": who},
+        )
+        [group] = grouped([opened], settings.alertmanager.scope_labels)
+        await tell(
+            client, group, settings.policy, environment=settings.environment, seconds=_SECONDS
+        )
+        return group.id
+
+    name = talking(work)
+    if as_json:
+        print_json({"incident": name})
+    else:
+        console.print(f"{name} is open. Watch it:  responder watch {name}", markup=False)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    panel = "Running it"
+    app.command(rich_help_panel="What a person does")(start)
+    for command in (worker, serve):
+        app.command(rich_help_panel=panel)(command)
+    app.command("register", rich_help_panel=panel)(register_)

@@ -1,0 +1,174 @@
+"""Finds incidents: those that are open, one by the beginning of its id, and what is known of it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionStatus,
+    WorkflowQueryFailedError,
+)
+from temporalio.common import SearchAttributeKey
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.record import Phase, Record
+from starters.acting import NotThere
+from workflows.case import ALERT_NAME, ENVIRONMENT, INDICATOR, PHASE, SERVICE, SEVERITY
+
+SECONDS = 2.0
+"""Given to a worker to answer a question."""
+_MOST_CANDIDATES = 10
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,300}")
+_KIND = "WorkflowType = 'Incident'"
+
+
+class NoWorker(Exception):
+    """Nobody answers questions about an incident now: it waits for a worker."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An incident as the list shows it: without asking a worker."""
+
+    id: str
+    run: str
+    open: bool
+    opened_at: datetime
+    closed_at: datetime | None
+    alert: str
+    severity: str
+    phase: str
+    service: str
+    environment: str
+    indicator: str
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which incidents are listed."""
+
+    closed: bool = False
+    """Also those that are over."""
+    severity: str = ""
+    phase: str = ""
+    service: str = ""
+    environment: str = ""
+    indicator: str = ""
+
+    def query(self) -> str:
+        """Write it in Temporal's language for lists."""
+        parts = [_KIND] + ([] if self.closed else ["ExecutionStatus = 'Running'"])
+        wanted = (
+            (SEVERITY, self.severity),
+            (PHASE, self.phase),
+            (SERVICE, self.service),
+            (ENVIRONMENT, self.environment),
+            (INDICATOR, self.indicator),
+        )
+        parts += [f"{key.name} = {_quoted(value)}" for key, value in wanted if value]
+        return " AND ".join(parts)
+
+
+async def incidents(client: Client, filters: Filters, most: int = 100) -> list[Listed]:
+    """List incidents, the newest first."""
+    found = [_listed(each) async for each in client.list_workflows(filters.query(), limit=most)]
+    return sorted(found, key=lambda each: each.opened_at, reverse=True)
+
+
+async def full_id(client: Client, beginning: str) -> str:
+    """Find the one incident whose id begins so; an open one goes before those that are over."""
+    if not _ID.fullmatch(beginning):
+        raise NotThere(f"{beginning!r} is not an incident's id. `responder list` has those.")
+    if await _is_one(client, beginning):
+        return beginning
+    query = f"{_KIND} AND WorkflowId STARTS_WITH {_quoted(beginning)}"
+    found = {
+        each.id: each.status is WorkflowExecutionStatus.RUNNING
+        async for each in client.list_workflows(query, limit=_MOST_CANDIDATES * 10)
+    }
+    candidates = [name for name, is_open in found.items() if is_open] or list(found)
+    if len(candidates) == 1:
+        return candidates[0]
+    if not candidates:
+        raise NotThere(f"No incident's id begins with {beginning}. `responder list` has those.")
+    named = "\n".join(f"  {name}" for name in sorted(candidates)[:_MOST_CANDIDATES])
+    raise NotThere(
+        f"{len(candidates)} incidents begin with {beginning}; write more of it:\n{named}"
+    )
+
+
+async def record_of(client: Client, incident: str) -> Record:
+    """Ask an incident for all that is known of it; `NoWorker` when nobody answers in time."""
+    handle = client.get_workflow_handle(incident)
+    try:
+        async with asyncio.timeout(SECONDS):
+            record: Record = await handle.query(
+                "record", result_type=Record, rpc_timeout=timedelta(seconds=SECONDS)
+            )
+            return record
+    except (TimeoutError, WorkflowQueryFailedError):
+        raise NoWorker from None
+    except RPCError as error:
+        # "No poller" comes at once, as FAILED_PRECONDITION, once the last has been gone a while.
+        if error.status in _NOBODY:
+            raise NoWorker from None
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise NotThere(
+                f"There is no incident {incident}. `responder list` has those."
+            ) from None
+        raise
+
+
+_NOBODY = {
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.FAILED_PRECONDITION,
+}
+
+
+async def described(client: Client, incident: str) -> Listed:
+    """Say what Temporal knows of an incident without a worker."""
+    return _listed(await client.get_workflow_handle(incident).describe())
+
+
+def over(record: Record) -> bool:
+    """Tell whether nothing more will happen."""
+    return record.phase is Phase.RESOLVED
+
+
+async def _is_one(client: Client, name: str) -> bool:
+    try:
+        await client.get_workflow_handle(name).describe()
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND or "amespace" in error.message:
+            raise
+        return False
+    return True
+
+
+def _listed(each: WorkflowExecution) -> Listed:
+    def value(key: SearchAttributeKey[str]) -> str:
+        return each.typed_search_attributes.get(key) or ""
+
+    return Listed(
+        id=each.id,
+        run=each.run_id,
+        open=each.status is WorkflowExecutionStatus.RUNNING,
+        opened_at=each.start_time,
+        closed_at=each.close_time,
+        alert=value(ALERT_NAME),
+        severity=value(SEVERITY),
+        phase=value(PHASE),
+        service=value(SERVICE),
+        environment=value(ENVIRONMENT),
+        indicator=value(INDICATOR),
+    )
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
