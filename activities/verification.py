@@ -27,7 +27,7 @@ class Below(Order):
     """Recovered while *expression* stays below *threshold*, with traffic above a floor."""
 
     kind: Literal["below"] = "below"
-    expression: Name = Field(max_length=4000)
+    expression: str = Field(min_length=1, max_length=4000)
     """PromQL that yields one value; empty or NaN is unknown."""
     threshold: float
     unit: Literal["", "s", "%", "$/h"] = ""

@@ -49,7 +49,7 @@ class Platform:
             rules: The text of Prometheus's rules.
         """
         self.folder = folder.absolute()
-        ssh_port, balancer_port, self._redis_port = processes.free_ports(3)
+        ssh_port, balancer_port, self.redis_port = processes.free_ports(3)
         files = make_keys(self.folder / "keys", ssh_port)
         self._database = Database(self.folder / "postgres")
         self._targets = self.folder / "prometheus" / "targets.json"
@@ -69,7 +69,7 @@ class Platform:
             folder=self._host_folder,
             ssh_port=ssh_port,
             balancer_port=balancer_port,
-            redis_port=self._redis_port,
+            redis_port=self.redis_port,
             database_url=self._database.dsn_of("pravado_api"),
             host_key=files.host_key,
             authorized_keys=files.authorized_keys,
@@ -87,7 +87,7 @@ class Platform:
 
         self.prometheus_url = self._prometheus.url
         self.alertmanager_url = self._alertmanager.url
-        self.redis_url = f"redis://127.0.0.1:{self._redis_port}/0"
+        self.redis_url = f"redis://127.0.0.1:{self.redis_port}/0"
         self.postgres_dsn = self._database.dsn_of("responder")
         self.health_url = f"{self.api_url}/healthz"
         self.deploy_log = DEPLOY_LOG
@@ -135,7 +135,7 @@ class Platform:
         """Give the reasons why the platform is not truly well; none is health."""
         health = Health(
             api_url=self.api_url,
-            redis_port=self._redis_port,
+            redis_port=self.redis_port,
             dsn=self.postgres_dsn,
             ssh=self.ssh,
             traffic_seen=self._traffic_folder / traffic.SEEN_FILE,
@@ -161,7 +161,7 @@ class Platform:
         """Put the right configuration back; starting Redis is for somebody else."""
         folder = self._host_folder / "redis"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / units.CONFIG).write_text(units.configuration(folder, self._redis_port))
+        (folder / units.CONFIG).write_text(units.configuration(folder, self.redis_port))
 
     async def kill_api_instance(self) -> int:
         """End one instance of the API as kill -9 does, and give the id that it had."""

@@ -1,0 +1,120 @@
+"""A game day: a platform to break, the people's channels as stand-ins, and the real responder in between."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pydantic import SecretStr
+
+from activities.words import Risk
+from deploy.gameday.platform import Platform
+from deploy.gameday.standins.__main__ import ROUTING_KEY, TOKEN
+from deploy.gameday.standins.pagerduty import PagerDutyStandIn
+from deploy.gameday.standins.slack import SlackStandIn
+from deploy.local.data import kept_token
+from deploy.local.processes import free_port
+from deploy.local.stack import WEBHOOK, Stack
+from deploy.prometheus_rules import rules_yaml
+
+PACE = 0.04
+"""Five minutes of watching take 12 seconds."""
+ENGINEER = "you"
+_WINDOW = "10s"
+_HOLD = "2s"
+_BASELINE = "25s"
+
+
+class Day:
+    """Everything that a game day needs, started by one call, all of it under one folder."""
+
+    def __init__(self, folder: Path, *, pace: float = PACE) -> None:
+        self.folder = folder.absolute()
+        token = kept_token(self.folder / "responder")
+        door_port = free_port()
+        self.platform = Platform(
+            self.folder / "platform",
+            webhook_url=f"http://127.0.0.1:{door_port}{WEBHOOK}",
+            webhook_token=token.get_secret_value(),
+            rules=rules_yaml(window=_WINDOW, hold=_HOLD),
+        )
+        self.slack = SlackStandIn(TOKEN, data=self.folder / "slack.json")
+        self.pagerduty = PagerDutyStandIn([ROUTING_KEY], data=self.folder / "pagerduty.json")
+        self._pace, self._token, self._door_port = pace, token, door_port
+        self._running = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as starting:
+            await starting.enter_async_context(self.slack)
+            await starting.enter_async_context(self.pagerduty)
+            await starting.enter_async_context(self.platform)
+            self.stack = Stack(
+                self.folder / "responder",
+                environment=self._environment(),
+                token=SecretStr(self._token.get_secret_value()),
+                door_port=self._door_port,
+            )
+            await starting.enter_async_context(self.stack)
+            self._running = starting.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._running.aclose()
+
+    def _environment(self) -> dict[str, str]:
+        platform = self.platform
+        settings: dict[str, object] = {
+            "ENVIRONMENT": "gameday",
+            "PROMETHEUS__URL": platform.prometheus_url,
+            "ALERTMANAGER__URL": platform.alertmanager_url,
+            "REDIS__URL": platform.redis_url,
+            "POSTGRES__DSN": platform.postgres_dsn,
+            "HOST__ADDRESS": platform.ssh.host,
+            "HOST__PORT": platform.ssh.port,
+            "HOST__USER": platform.ssh.user,
+            "HOST__KEY_FILE": platform.ssh.client_key,
+            "HOST__KNOWN_HOSTS_FILE": platform.ssh.known_hosts,
+            "HOST__REDIS_PORT": platform.redis_port,
+            "HOST__UNITS": ["redis"],
+            "HOST__DEPLOY_LOG": platform.deploy_log,
+            "PROCESSES__HEALTH_URL": platform.health_url,
+            "PROCESSES__RAMP_SECONDS": 0.5,
+            "PROCESSES__SETTLE_SECONDS": 0.5,
+            "SLACK__TOKEN": TOKEN,
+            "SLACK__BASE_URL": self.slack.api_url,
+            "SLACK__CHANNELS": {"incidents": "C0INCIDENTS"},
+            "PAGERDUTY__ROUTING_KEY": ROUTING_KEY,
+            "PAGERDUTY__BASE_URL": self.pagerduty.url,
+            "POLICY": {
+                "pace": self._pace,
+                "people": {ENGINEER: {"approves": [risk.value for risk in Risk]}},
+            },
+            "GIVEN": {
+                # Declared of this platform: its Redis writes to disk, and its pools are small.
+                "redis_persists": True,
+                "pool_size": 4,
+                "long_statement_seconds": 3,
+                "fast_window": _WINDOW,
+                "baseline_offset": _BASELINE,
+                # The whole platform, the responder and Temporal share these few cores.
+                "load_high_ratio": 50,
+            },
+        }
+        passed = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return passed | {
+            f"RESPONDER_{name}": value if isinstance(value, str) else _text(value)
+            for name, value in settings.items()
+        }
+
+
+def _text(value: object) -> str:
+    return str(value) if isinstance(value, Path) else json.dumps(value)

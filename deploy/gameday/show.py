@@ -1,0 +1,116 @@
+"""What the terminal shows of a game day: a story that is told once, line by line, and can be scrolled back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.text import Text
+
+from activities.record import Phase, Record
+from activities.verification import Below, Sample
+from deploy.gameday.standins.pagerduty import PagerDutyStandIn
+from deploy.gameday.standins.slack import SlackStandIn
+
+_BARS = "▁▂▃▄▅▆▇█"
+_KINDS = {
+    "alert": "bold red",
+    "page": "bold magenta",
+    "evidence": "cyan",
+    "plan": "bold cyan",
+    "question": "bold yellow",
+    "step": "bold blue",
+    "verification": "green",
+    "person": "bold green",
+    "escalation": "bold magenta",
+    "problem": "bold red",
+}
+
+
+class Show:
+    """Tells what is new since it last looked."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._lines = 0
+        self._phase: Phase | None = None
+        self._seen: set[str] = set()
+        self._samples = 0
+
+    def header(self, title: str, *lines: str) -> None:
+        """Open the show."""
+        self.console.print(Panel("\n".join(lines), title=f"[bold]{escape(title)}", expand=False))
+
+    def say(self, text: str, style: str = "") -> None:
+        """Say a line of our own."""
+        self.console.print(Text(f"{datetime.now():%H:%M:%S}  ", "dim").append(text, style))  # noqa: DTZ005 - the reader's clock
+
+    def record(self, record: Record) -> None:
+        """Tell what came into the record."""
+        if record.phase is not self._phase:
+            self._phase, self._samples = record.phase, 0
+            self.console.print(Rule(f"[bold]{record.phase.value.upper()}", align="left"))
+            if record.phase is Phase.MITIGATING:
+                self._evidence(record)
+        whole = record.left_out + len(record.timeline)
+        for entry in record.timeline[len(record.timeline) - (whole - self._lines) :]:
+            by = "" if entry.by == "responder" else f"[bold]{escape(entry.by)}[/]: "
+            style = _KINDS.get(entry.kind, "")
+            text = f"[{style}]{escape(entry.text)}[/]" if style else escape(entry.text)
+            self.console.print(f"[dim]{entry.at.astimezone():%H:%M:%S}[/]  {by}{text}")
+        self._lines = whole
+
+    def samples(self, samples: list[Sample], record: Record) -> None:
+        """Tell the newest looks of a watch that is running."""
+        for sample in samples[self._samples :]:
+            mark = {True: "[green]●[/]", False: "[red]●[/]", None: "[yellow]○[/]"}[sample.good]
+            condition = record.facts.condition if record.facts else None
+            line = _sparkline(samples, condition) if isinstance(condition, Below) else ""
+            at = f"{sample.at.astimezone():%H:%M:%S}"
+            self.console.print(f"[dim]{at}[/]    {mark} {line} [dim]{escape(sample.note)}[/]")
+        self._samples = max(self._samples, len(samples))
+
+    def messages(self, slack: SlackStandIn, pagerduty: PagerDutyStandIn) -> None:
+        """Tell what people got on their phones and in their channel."""
+        for alert in pagerduty.alerts:
+            self._once(f"{alert.dedup_key}{alert.status}", "PagerDuty", f"{alert.status}: {alert.summary}")
+        for message in slack.messages():
+            where = "Slack thread" if message.thread_ts else "Slack #incidents"
+            self._once(f"{message.ts}", where, message.text)
+
+    def _once(self, key: str, where: str, text: str) -> None:
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        first, *rest = text.strip().splitlines() or [""]
+        more = f" [dim](+{len(rest)} lines)[/]" if rest else ""
+        self.console.print(f"          [magenta]✉ {where}[/] {escape(first[:140])}{more}")
+
+    def _evidence(self, record: Record) -> None:
+        for reading in record.readings:
+            mark = "[red]✗[/]" if reading.failed else "[green]✓[/]"
+            said = reading.failed or _short(reading.answer)
+            self.console.print(f"          {mark} {escape(reading.why)}: [dim]{escape(said)}[/]")
+
+
+def _short(answer: object) -> str:
+    if not isinstance(answer, dict):
+        return str(answer)[:100]
+    plain = (f"{k} {v}" for k, v in answer.items() if isinstance(v, str | int | float) and v != "")
+    return ", ".join(plain)[:110]
+
+
+def _sparkline(samples: list[Sample], condition: Below) -> str:
+    values = [sample.value for sample in samples[-30:]]
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    top = max(*known, condition.threshold) or 1.0
+    bars = (
+        " " if value is None else _BARS[min(int(value / top * len(_BARS)), len(_BARS) - 1)]
+        for value in values
+    )
+    return f"{''.join(bars)}"
