@@ -25,7 +25,7 @@ _POLL_SECONDS = 0.1
 class EndSessions(Order):
     """An order to cancel or terminate these sessions, as long as each does what it did."""
 
-    sessions: tuple[SessionRef, ...] = Field(min_length=1, max_length=100)
+    sessions: tuple[SessionRef, ...] = Field(min_length=1, max_length=50)
     why: str = Field(max_length=500)
 
 

@@ -22,7 +22,7 @@ class LongRunning(Order):
     """A question for the sessions that have been at it longer than *over_seconds*."""
 
     over_seconds: float = Field(default=60.0, ge=0)
-    most: int = Field(default=20, ge=1, le=100)
+    most: int = Field(default=20, ge=1, le=30)
 
 
 class SessionRef(Order):

@@ -26,14 +26,14 @@ NOT_INSTALLED = (
 class Top(Order):
     """How many of the worst to show."""
 
-    most: int = Field(default=10, ge=1, le=50)
+    most: int = Field(default=10, ge=1, le=20)
 
 
 class Scans(Order):
     """A question for tables of at least *over_rows* rows that are read from end to end."""
 
     over_rows: int = Field(default=10_000, ge=0)
-    most: int = Field(default=10, ge=1, le=50)
+    most: int = Field(default=10, ge=1, le=20)
 
 
 class Statement(Answer):

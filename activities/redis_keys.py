@@ -23,7 +23,7 @@ class ScanBudget(Order):
     per_page: int = Field(default=100, gt=0, le=1000)
     pause_seconds: float = Field(default=0.01, ge=0, le=1)
     """Between pages, in which Redis serves the others."""
-    most: int = Field(default=20, gt=0, le=100)
+    most: int = Field(default=20, gt=0, le=50)
 
 
 class Key(Answer):

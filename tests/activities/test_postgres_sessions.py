@@ -12,7 +12,7 @@ from activities.postgres_sessions import LongRunning, PostgresSessions, Session,
 from tests.activities.databases import Server, run, until
 
 CHANGE = "UPDATE held SET n = n + 1"
-NOW = LongRunning(over_seconds=0, most=100)
+NOW = LongRunning(over_seconds=0, most=30)
 
 
 @pytest.fixture
