@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
+from collections.abc import Iterator
 
 import uvicorn
 
 from starters.door import application
 from workers.connection import connect
+from workers.ending import goodbye, told_to_end
 from workers.settings import Settings, SettingsWrong, secrets_of, variable
 from workers.telemetry import log_to_stderr
-
-_GOODBYE_SECONDS = 0.3
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +39,22 @@ async def serve(settings: Settings) -> None:
     with _listening(door.host, door.port) as listener:
         host, port = listener.getsockname()[:2]
         _log.info("listening on http://%s:%s/webhooks/alertmanager", host, port)
-        await uvicorn.Server(config).serve(sockets=[listener])
-    await asyncio.sleep(_GOODBYE_SECONDS)  # sdk-python#300: an exit just after may crash
+        server = _Server(config)
+        with told_to_end() as end:
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            told = asyncio.create_task(end.wait())
+            await asyncio.wait([serving, told], return_when=asyncio.FIRST_COMPLETED)
+            told.cancel()
+            server.should_exit = True
+            await serving
+    await goodbye()
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to us: uvicorn would end the process by one after all was put down."""
+        yield
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -17,10 +17,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from starters.acting import NotRecorded, NotTaken, NotThere, Refused
 from workers.connection import NoTemporal, connect, temporal_config, unreachable
+from workers.ending import goodbye
 from workers.settings import Settings, SettingsWrong, load
 
 T = TypeVar("T")
-_GOODBYE_SECONDS = 0.3
 
 
 class Exit(IntEnum):
@@ -95,7 +95,7 @@ async def _connected(settings: Settings, work: Callable[[Client, Settings], Awai
     try:
         return await work(client, settings)
     finally:
-        await asyncio.sleep(_GOODBYE_SECONDS)  # sdk-python#300: an exit just after may crash
+        await goodbye()
 
 
 def _temporal_said(error: RPCError) -> NoReturn:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import time
-from collections.abc import Collection, Coroutine, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
@@ -19,6 +17,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from workers.composition import Composition, compose
 from workers.connection import connect_patiently
+from workers.ending import goodbye, told_to_end, unless
 from workers.redaction import Redaction, Secrets
 from workers.sections import WorkerSettings
 from workers.settings import Settings, secrets_of
@@ -49,10 +48,8 @@ _SLOTS = {
     Queue.PAGES: 20,
     Queue.CHANGES: 10,
 }
-_THREADS = 4
-_GOODBYE_SECONDS = 0.3
-
-T = TypeVar("T")
+THREADS = _SLOTS[Queue.INCIDENTS]
+"""That procedures are consulted in: as many as can be consulted at a time."""
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +72,6 @@ def workers(
             task_queue=queue,
             workflows=WORKFLOWS if queue is Queue.INCIDENTS else (),
             activities=composition[queue],
-            activity_executor=threads,
             interceptors=[redaction],
             workflow_runner=sandbox(),
             deployment_config=_deployment(chosen),
@@ -87,7 +83,7 @@ def workers(
             # throttled away: it travels with the failure, so that verifications keep every sample.
             max_heartbeat_throttle_interval=timedelta(seconds=2),
             default_heartbeat_throttle_interval=timedelta(seconds=2),
-            **_workflow_slots(queue),
+            **_for_workflows(queue, threads),
         )
         for queue in Queue
         if queue in queues
@@ -106,12 +102,12 @@ async def run(settings: Settings, queues: Collection[Queue] = tuple(Queue)) -> N
     secrets = secrets_of(settings)
     log_to_stderr(settings.telemetry, secrets)
     core = runtime(settings.telemetry, role="worker")
-    with _told_to_end() as end:
+    with told_to_end() as end:
         connecting = connect_patiently(settings.codec, role="worker", runtime=core)
-        client = await _unless(end, connecting)
+        client = await unless(end, connecting)
         if client is None:
             return
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="consult") as threads:
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="consult") as threads:
             async with compose(settings) as composition:
                 running = workers(
                     client,
@@ -122,7 +118,7 @@ async def run(settings: Settings, queues: Collection[Queue] = tuple(Queue)) -> N
                     settings=settings.worker,
                 )
                 await serve(running, end)
-    await asyncio.sleep(_GOODBYE_SECONDS)  # sdk-python#300: an exit just after may crash
+    await goodbye()
 
 
 async def serve(running: Sequence[Worker], end: asyncio.Event) -> None:
@@ -144,11 +140,17 @@ async def serve(running: Sequence[Worker], end: asyncio.Event) -> None:
             raise outcome
 
 
-def _workflow_slots(queue: Queue) -> dict[str, Any]:
+def _for_workflows(queue: Queue, threads: ThreadPoolExecutor) -> dict[str, Any]:
     if queue is not Queue.INCIDENTS:
         return {}
-    # Few at a time: a replay of many at once trips the detector of deadlocks.
-    return {"max_concurrent_workflow_tasks": 20, "max_cached_workflows": 500}
+    return {
+        # The only activities that are not async.
+        "activity_executor": threads,
+        "max_concurrent_local_activities": THREADS,
+        # Few at a time: a replay of many at once trips the detector of deadlocks.
+        "max_concurrent_workflow_tasks": 20,
+        "max_cached_workflows": 500,
+    }
 
 
 def _deployment(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
@@ -160,26 +162,3 @@ def _deployment(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
         # A fix reaches incidents that are open; `patched` keeps their histories valid.
         default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
     )
-
-
-async def _unless(end: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """Await *work*, or give it up when the process is told to end."""
-    task, told = asyncio.create_task(work), asyncio.create_task(end.wait())
-    await asyncio.wait([task, told], return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
-    if task.done():
-        return task.result()
-    task.cancel()
-    return None
-
-
-@contextmanager
-def _told_to_end() -> Iterator[asyncio.Event]:
-    loop, end = asyncio.get_running_loop(), asyncio.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, end.set)
-    try:
-        yield end
-    finally:
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(each)

@@ -166,7 +166,7 @@ async def test_a_group_too_large_for_one_signal_comes_in_several_and_whole(live)
         ),
         pytest.param({}, b"{", (422, "json", None), id="half of a JSON text"),
         pytest.param({}, b"", (422, "json", None), id="nothing"),
-        pytest.param({}, b'{"version":"4","alerts":[]}', (422, "invalid", "alerts"), id="no alerts"),
+        pytest.param({}, b'{"version":"4","alerts":[]}', (422, "invalid", "alerts"), id="empty"),
         pytest.param({}, {"version": "3"}, (422, "invalid", "version"), id="another version"),
         pytest.param(
             {}, {"fingerprint": None}, (422, "invalid", "alerts.0.fingerprint"), id="no fingerprint"
