@@ -1,11 +1,11 @@
 """Every PromQL expression of the product, in one place.
 
-`Rule` has the slow form that an alert rule uses; the constants are the fast form that a
-verification polls: a window of
-one minute, for a five-minute rate still shows the past for five minutes after a perfect fix.
-Where no series means
-"none" (5xx, failures) the numerator has ``or vector(0)``; a denominator never has, for no
-traffic is no data.
+`rules` has the slow form that an alert rule uses. The constants are the fast form that probes and
+verifications poll, with a window of one minute: a five-minute rate still shows the past for five
+minutes after a perfect fix. `within` gives the fast form another window.
+
+Where no series means "none" (5xx, failures) the numerator has ``or vector(0)``; a denominator
+never has, for no traffic is no data.
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ from activities.words import Severity
 JOB = 'job="pravado-api"'
 FAST = "1m"
 SLOW = "5m"
+
+
+def within(expression: str, window: str) -> str:
+    """Give the fast form another window, for a platform that is scraped more often."""
+    return expression.replace(f"[{FAST}]", f"[{window}]")
 
 
 def p95(metric: str, *, by: str = "", window: str = FAST) -> str:
@@ -36,11 +41,6 @@ def api_rate(window: str = FAST, *, offset: str = "") -> str:
     return f"sum(rate(http_requests_total{{{JOB}}}[{window}]{ago}))"
 
 
-def within(expression: str, window: str) -> str:
-    """Give the fast form another window; a platform that is scraped more often can have a shorter one."""
-    return expression.replace(f"[{FAST}]", f"[{window}]")
-
-
 API_P95 = api_p95()
 API_RATE = api_rate()
 SLOWEST_ROUTES = f"topk(10, {p95('http_request_duration_seconds', by='route')})"
@@ -54,6 +54,10 @@ MEMORY_SLOPE = f"sum(deriv(process_resident_memory_bytes{{{JOB}}}[30m]))"
 """Growth of the API's memory in bytes a second, over half an hour."""
 DATABASE_CONNECTIONS = f"max(db_connections_active{{{JOB}}}) / max(db_connections_max{{{JOB}}})"
 """Connections of the whole server, of its maximum."""
+DATABASE_DISK_FREE = (
+    'min(node_filesystem_avail_bytes{job="database"} / node_filesystem_size_bytes{job="database"})'
+)
+"""Free share of the database's fullest disk, where its host is measured under that job."""
 REDIS_UP = f"max(redis_up{{{JOB}}})"
 """1 while at least one API instance reaches Redis."""
 

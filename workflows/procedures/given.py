@@ -1,0 +1,73 @@
+"""What the settings tell the procedures."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from activities.switches import DECLARED, Switch
+from activities.words import Order
+
+_WINDOW = r"^[1-9]\d{0,5}[smhd]$"
+
+
+class Given(Order):
+    """What the settings tell every procedure: names, limits, and what is declared."""
+
+    app: str = "pravado-api"
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    """Overrides of "recovered when", by alert."""
+    fast_window: str = Field(default="1m", pattern=_WINDOW)
+    """What probes and verifications take rates over: at least four scrapes."""
+    redis_unit: str = "redis"
+    """Empty where Redis is managed by a provider."""
+    redis_persists: bool = False
+    """Declared: Redis writes its data to disk and reads it back at start."""
+    redis_cache_only: bool = False
+    """Declared: nothing in Redis is missed when it is gone."""
+    redis_console: str = "https://console.upstash.com"
+    """Where people see how a managed Redis is."""
+    replicas_high: int = 5
+    replicas_most: int = 12
+    pool_size: int = 20
+    """Connections that one API instance may open where no switch says otherwise."""
+    pool_size_most: int = 100
+    connections_reserve: int = 10
+    """Connections that stay free for people and for us."""
+    database_slow_seconds: float = 0.5
+    database_console: str = "https://app.supabase.com"
+    """Where people see the database's performance."""
+    database_on_api_host: bool = False
+    """Declared: the database's data are on the disk of the API's host."""
+    old_transaction_seconds: float = 300
+    """No index is made while a transaction has been open for so long."""
+    disk_free_ratio: float = Field(default=0.2, ge=0.2, le=1)
+    """No index is made with less of the database's disk free."""
+    llm_slow_seconds: float = 8.0
+    llm_timeout_milliseconds: int = Field(default=10_000, ge=1000, le=600_000)
+    """The time-out that is set while a provider is slow, where the present one is longer."""
+    sentry: str = ""
+    """Where people find slow transactions."""
+    spike_ratio: float = 1.5
+    """So many times the rate of an hour ago is a spike."""
+    baseline_offset: str = Field(default="1h", pattern=_WINDOW)
+    memory_high_ratio: float = 0.85
+    memory_growth_ratio: float = 0.2
+    """So much of itself the API's memory may grow an hour before it counts as growing."""
+    load_high_ratio: float = 0.9
+    """Of the load for each processor of the API's host."""
+    long_statement_seconds: float = 60
+    runbook: str = "docs/runbook.md"
+    variables: dict[Switch, str] = Field(default_factory=dict)
+    """Environment variables of the switches, where they have other names than usual."""
+    defaults: dict[Switch, str] = Field(default_factory=dict)
+    """What a switch is where its variable is not set, where that is not the usual."""
+
+    def variable(self, switch: Switch) -> str:
+        """Name the environment variable of *switch*."""
+        return self.variables.get(switch, DECLARED[switch].variable)
+
+    def default(self, switch: Switch) -> str:
+        """Say what *switch* is where its variable is not set."""
+        if switch is Switch.DATABASE_POOL_MAX and switch not in self.defaults:
+            return str(self.pool_size)
+        return self.defaults.get(switch, DECLARED[switch].default)

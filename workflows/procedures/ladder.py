@@ -1,0 +1,104 @@
+"""What a procedure decides: causes, and steps in order."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from activities.record import Asks, PlannedStep
+from activities.words import Order, Risk
+from workflows.procedures.probes import activity_name
+
+Ask = TypeVar("Ask", bound=Order)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One mitigation: a change of a system, with its reason, its exact effect and its risk."""
+
+    key: str
+    activity: str
+    order: Order
+    target: str
+    why: str
+    effect: str
+    risk: Risk
+    expect: str = ""
+    asks: Asks = Asks.POLICY
+    undo: bool = False
+    restarts: bool = False
+    needs: str = ""
+    approved_with: str = ""
+    apply_seconds: float = 120.0
+
+    def planned(self) -> PlannedStep:
+        """Give the form that travels: activity name and JSON."""
+        flat = {each.name: getattr(self, each.name) for each in fields(self)}
+        return PlannedStep(**flat | {"order": self.order.model_dump(mode="json")})
+
+
+def step(
+    change: Callable[[Any, Ask, Any], Awaitable[Any]],
+    order: Ask,
+    *,
+    target: str,
+    why: str,
+    effect: str,
+    risk: Risk,
+    key: str = "",
+    expect: str = "",
+    asks: Asks = Asks.POLICY,
+    undo: bool = False,
+    restarts: bool = False,
+    needs: str = "",
+    approved_with: str = "",
+    apply_seconds: float = 120.0,
+) -> Step:
+    """Plan a change with an order that it takes; *key* defaults to ``activity@target``."""
+    name = activity_name(change)
+    return Step(
+        key=key or f"{name}@{target}",
+        activity=name,
+        order=order,
+        target=target,
+        why=why,
+        effect=effect,
+        risk=risk,
+        expect=expect,
+        asks=asks,
+        undo=undo,
+        restarts=restarts,
+        needs=needs,
+        approved_with=approved_with,
+        apply_seconds=apply_seconds,
+    )
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One cause that the evidence shows, with what treats it and what people should know."""
+
+    words: str
+    steps: tuple[Step, ...] = ()
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The plan: a cause in words, steps in order, findings for people, and the last word."""
+
+    cause: str
+    steps: tuple[Step, ...] = ()
+    findings: tuple[str, ...] = ()
+    when_out: str = ""
+    """What to say to people when the steps have run out."""
+
+    def __post_init__(self) -> None:
+        keys = [step.key for step in self.steps]
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"two steps of a ladder have the same key: {keys}")
+        for position, each in enumerate(self.steps):
+            named = {each.needs, each.approved_with} - {""}
+            if not named <= set(keys[:position]):
+                raise ValueError(f"{each.key} builds on a step that is not before it: {named}")
