@@ -18,7 +18,6 @@ from workflows import promql
 from workflows.procedures.base import Evidence, Ladder, Probe, Procedure, Step, step
 
 _MOST_CONNECTIONS = 0.8
-_BUSY = 0.9
 _MEMORY_LEFT = 0.1
 _OTHER = {"openai": "anthropic", "anthropic": "openai"}
 _LLM_TIMEOUT_MS = "10000"
@@ -181,7 +180,7 @@ class HighAPILatency(Procedure):
             )
         if used >= _MOST_CONNECTIONS:
             return f"{used:.0%} of the database connections are used"
-        if capacity is not None and (capacity.cpu_busy_ratio or 0) > _BUSY:
+        if capacity is not None and (capacity.cpu_busy_ratio or 0) > self.given.load_high_ratio:
             return "the host has no CPU left"
         if _short_of_memory(capacity, 1 - _MEMORY_LEFT):
             return "the host has no memory left"
