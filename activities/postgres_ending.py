@@ -56,33 +56,49 @@ class Backends(Answer):
     backends: tuple[Backend, ...]
 
 
+Verb = Literal["cancel", "terminate"]
 # The match, the protection and the signal are one statement: a pid is reused within moments.
-_MATCH = """
+_TRANSACTION = "a.xact_start IS NOT DISTINCT FROM %(xact_start)s::timestamptz"
+# What was approved and then cancelled is idle, its transaction over, and holds its connection on.
+_ENDED = "(a.state = 'idle' AND a.xact_start IS NULL)"
+
+
+def _match(transaction: str) -> str:
+    return f"""
 a.backend_start = %(backend_start)s
 AND a.query_start IS NOT DISTINCT FROM %(query_start)s::timestamptz
-AND a.xact_start IS NOT DISTINCT FROM %(xact_start)s::timestamptz
+AND ({transaction})
 AND a.query_id IS NOT DISTINCT FROM %(query_id)s::bigint
 """
-_LOOK = f"""
+
+
+_MATCH: dict[Verb, str] = {
+    "cancel": _match(_TRANSACTION),
+    "terminate": _match(f"{_TRANSACTION} OR {_ENDED}"),
+}
+_LOOK = {
+    verb: f"""
 SELECT a.pid, CASE WHEN a.backend_start <> %(backend_start)s THEN 'gone'
-       WHEN {_MATCH} THEN 'same' ELSE 'something else' END AS found,
+       WHEN {match} THEN 'same' ELSE 'something else' END AS found,
        coalesce(a.state, '') AS state, coalesce(a.application_name, '') AS application,
        coalesce(a.usename, '') AS "user",
        extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start))::float8
        AS age_seconds, left(a.query, 4000) AS query, {PROTECTED} AS protected
 FROM {FROM_ACTIVITY} WHERE a.pid = %(pid)s
 """  # noqa: S608 (constants)
+    for verb, match in _MATCH.items()
+}
+_ONLY: dict[Verb, str] = {"cancel": "AND a.state = 'active'", "terminate": ""}
 _SIGNAL = {
     verb: f"""
 WITH named AS MATERIALIZED (
     SELECT a.pid FROM {FROM_ACTIVITY}
-    WHERE a.pid = %(pid)s AND {_MATCH} AND {PROTECTED} = '' {only}
+    WHERE a.pid = %(pid)s AND {match} AND {PROTECTED} = '' {_ONLY[verb]}
 )
 SELECT pg_{verb}_backend(pid) AS sent FROM named
 """  # noqa: S608 (constants)
-    for verb, only in (("cancel", "AND a.state = 'active'"), ("terminate", ""))
+    for verb, match in _MATCH.items()
 }
-Verb = Literal["cancel", "terminate"]
 _DID: dict[Verb, str] = {"cancel": "cancelled", "terminate": "terminated"}
 
 
@@ -97,7 +113,7 @@ class PostgresEnding:
     @activity.defn(name="postgres.cancel.read")
     async def cancel_read(self, order: EndSessions) -> Backends:
         """Look which of the ordered sessions still do what they did."""
-        return await self._read(order)
+        return await self._read("cancel", order)
 
     @activity.defn(name="postgres.cancel")
     async def cancel(self, order: EndSessions, before: Backends) -> Done:
@@ -107,17 +123,19 @@ class PostgresEnding:
     @activity.defn(name="postgres.terminate.read")
     async def terminate_read(self, order: EndSessions) -> Backends:
         """Look which of the ordered sessions still do what they did."""
-        return await self._read(order)
+        return await self._read("terminate", order)
 
     @activity.defn(name="postgres.terminate")
     async def terminate(self, order: EndSessions, before: Backends) -> Done:
         """Terminate the ordered sessions; their transactions are rolled back."""
         return await self._end("terminate", order, before)
 
-    async def _read(self, order: EndSessions) -> Backends:
+    async def _read(self, verb: Verb, order: EndSessions) -> Backends:
         async with self._database.session() as session:
             await _must_see(session)
-            return Backends(backends=tuple([await _look(session, ref) for ref in order.sessions]))
+            return Backends(
+                backends=tuple([await _look(session, verb, ref) for ref in order.sessions])
+            )
 
     async def _end(self, verb: Verb, order: EndSessions, before: Backends) -> Done:
         was = {backend.pid: backend.found for backend in before.backends}
@@ -143,7 +161,7 @@ class PostgresEnding:
                 if sent:
                     signalled.append(ref)
                 else:
-                    seen = await _look(session, ref)
+                    seen = await _look(session, verb, ref)
                     earlier = retried and was.get(ref.pid) is Found.SAME
                     told[ref.pid] = _spared(verb, seen, earlier=earlier)
                     changed |= earlier and seen.found is not Found.SAME
@@ -168,7 +186,7 @@ class PostgresEnding:
         deadline = loop.time() + self._wait_seconds
         left = list(signalled)
         while True:
-            seen = [(ref, await _look(session, ref)) for ref in left]
+            seen = [(ref, await _look(session, verb, ref)) for ref in left]
             left = [ref for ref, now in seen if not _obeyed(verb, now)]
             if not left or loop.time() >= deadline:
                 return {ref.pid for ref in left}
@@ -180,8 +198,8 @@ async def _must_see(session: Connection) -> None:
         raise Refused(f"PostgreSQL: {WHY_BLIND}")
 
 
-async def _look(session: Connection, ref: SessionRef) -> Backend:
-    row = await (await session.execute(_LOOK, ref.model_dump())).fetchone()
+async def _look(session: Connection, verb: Verb, ref: SessionRef) -> Backend:
+    row = await (await session.execute(_LOOK[verb], ref.model_dump())).fetchone()
     if row is None or row["found"] == Found.GONE:
         return Backend(pid=ref.pid, found=Found.GONE)
     return Backend.model_validate(row | {"query": shown(row["query"])})
