@@ -1,0 +1,219 @@
+import asyncio
+import json
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.console import console
+from deploy.local.responder import RESPONDER
+from starters.session import Exit
+from workers.composition import compose
+from workers.settings import Settings
+from workers.worker import THREADS, workers
+from workflows.efforts import Queue
+
+WHY = "users say that nothing loads"
+
+
+@asynccontextmanager
+async def working(client, tmp_path):
+    """The whole worker, with nothing configured but a folder for reports."""
+    async with AsyncExitStack() as stack:
+        composition = await stack.enter_async_context(
+            compose(Settings(reports={"folder": tmp_path}))
+        )
+        threads = stack.enter_context(ThreadPoolExecutor(THREADS))
+        for worker in workers(client, composition, queues=tuple(Queue), threads=threads):
+            await stack.enter_async_context(worker)
+        yield
+
+
+@pytest.fixture
+def run(live, monkeypatch):
+    monkeypatch.setenv("TEMPORAL_ADDRESS", live.client.service_client.config.target_host)
+    monkeypatch.setenv("COLUMNS", "160")
+
+    async def invoke(*words, expect=Exit.DONE):
+        result = await asyncio.to_thread(CliRunner().invoke, console(), list(words))
+        assert result.exit_code == expect, f"{result.output}\n{result.exception!r}"
+        return result.output
+
+    return invoke
+
+
+@pytest.fixture
+async def incident(run, live):
+    service = f"svc-{uuid.uuid4().hex[:8]}"
+    said = await run("start", "SomethingOdd", "--service", service, "--why", WHY, "--json")
+    name = json.loads(said)["incident"]
+    yield name
+    handle = live.client.get_workflow_handle(name)
+    if (await handle.describe()).close_time is None:
+        await handle.terminate()
+
+
+async def test_a_person_opens_acknowledges_notes_and_resolves_an_incident(
+    run, incident, live, tmp_path
+):
+    async with working(live.client, tmp_path):
+        beginning = incident[:-4]
+        assert "acknowledged" in await run("ack", beginning, "--as", "ana")
+        assert "noted" in await run("note", incident, "restarted the router", "--as", "ana")
+        shown = await run("show", incident)
+        assert "restarted the router" in shown
+        assert "ana" in shown
+        record = json.loads(await run("show", incident, "--json"))
+        assert record["people"]["acknowledged_by"] == "ana"
+        again = await run("resolve", incident, "--why", "router was off", "--as", "ana")
+        assert "resolved" in again
+
+
+async def test_the_list_shows_what_is_open_and_filters(run, incident):
+    everything = json.loads(await run("list", "--json"))
+    [mine] = [each for each in everything if each["id"] == incident]
+    assert mine["severity"] == "warning"
+    assert mine["phase"] == "opening"
+
+    service = mine["service"]
+    assert incident in await run("list", "--service", service)
+    assert "None fits" in await run("list", "--service", service, "--severity", "critical")
+    assert "None fits" in await run("list", "--service", "it's o'clock")
+
+
+async def test_an_act_that_is_refused_says_why(run, incident, live, tmp_path):
+    async with working(live.client, tmp_path):
+        said = await run("approve", incident, "--as", "ana", expect=Exit.REFUSED)
+        assert "Refused: there is no such question" in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["ack"], id="acknowledge"),
+        pytest.param(["take-over"], id="take over"),
+        pytest.param(["resolve", "--why", "over"], id="resolve"),
+        pytest.param(["escalate", "--why", "help"], id="escalate"),
+    ],
+)
+async def test_without_a_worker_an_act_that_can_wait_is_recorded(run, incident, live, words):
+    command, *more = words
+
+    said = json.loads(await run(command, incident, *more, "--as", "ana", "--json"))
+
+    assert said["state"] == "recorded, not yet confirmed"
+    events = (await live.client.get_workflow_handle(incident).fetch_history()).events
+    signals = [e.workflow_execution_signaled_event_attributes for e in events]
+    assert "person" in {signal.signal_name for signal in signals}
+
+
+@pytest.mark.parametrize("command", ["approve", "reject", "hold", "hand-back"])
+async def test_without_a_worker_an_answer_is_never_kept_for_later(run, incident, live, command):
+    said = await run(command, incident, "--as", "ana", expect=Exit.NOT_RECORDED)
+
+    assert "not recorded" in said
+    assert "try again" in said
+    events = (await live.client.get_workflow_handle(incident).fetch_history()).events
+    signals = [e.workflow_execution_signaled_event_attributes for e in events]
+    assert "person" not in {signal.signal_name for signal in signals}
+
+
+async def test_what_was_recorded_without_a_worker_is_done_once_by_the_next(
+    run, incident, live, tmp_path
+):
+    await run("note", incident, "seen at night", "--as", "ana")
+
+    async with working(live.client, tmp_path):
+        for _ in range(100):
+            record = json.loads(await run("show", incident, "--json"))
+            said = [e for e in record["timeline"] if "seen at night" in e["text"]]
+            if said:
+                break
+            await asyncio.sleep(0.1)
+        assert len(said) == 1
+
+
+async def test_without_a_worker_what_temporal_knows_is_shown(run, incident):
+    said = await run("show", incident, expect=Exit.NOT_RECORDED)
+
+    assert incident in said
+    assert "responder worker" in said
+
+
+async def test_watching_ends_with_the_incident_and_outlives_the_worker(
+    run, incident, live, tmp_path
+):
+    # A process of its own: two commands at once would write into each other's output.
+    watching = await asyncio.create_subprocess_exec(
+        *RESPONDER, "watch", incident, stdout=asyncio.subprocess.PIPE
+    )
+    said = await watching.stdout.readline()
+    assert b"no worker answers" in said
+    async with working(live.client, tmp_path):
+        assert b"fires since" in await watching.stdout.readline()
+        await run("note", incident, "the router", "--as", "ana")
+    async with working(live.client, tmp_path):
+        await run("resolve", incident, "--why", "it was the router", "--as", "ana")
+        rest, _ = await asyncio.wait_for(watching.communicate(), 60)
+
+    lines = rest.decode().splitlines()
+    assert watching.returncode == 0
+    assert sum("ana: the router" in line for line in lines) == 1
+    assert sum("it was the router" in line for line in lines) >= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        pytest.param(["show", "Nothing-x"], Exit.NOT_THERE, "responder list", id="none like it"),
+        pytest.param(["ack", "x' OR 1=1"], Exit.NOT_THERE, "not an incident's id", id="no id"),
+        pytest.param(["resolve", "x"], Exit.USAGE, "--why", id="a resolve without a reason"),
+        pytest.param(["hold", "x", "--minutes", "0"], Exit.USAGE, "minutes", id="no time"),
+    ],
+)
+async def test_what_cannot_be_done_says_what_can(run, words, code, says):
+    assert says in await run(*words, expect=code)
+
+
+async def test_an_id_that_begins_like_several_lists_them(run):
+    shared = f"Odd{uuid.uuid4().hex[:6]}"
+    names = [
+        json.loads(await run("start", shared, "--service", s, "--why", WHY, "--json"))["incident"]
+        for s in ("one", "two")
+    ]
+
+    said = await run("ack", shared, expect=Exit.NOT_THERE)
+
+    assert all(name in said for name in names)
+
+
+async def test_without_temporal_the_address_is_said_and_what_to_do(monkeypatch):
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+
+    result = await asyncio.to_thread(CliRunner().invoke, console(), ["list"])
+
+    assert result.exit_code == Exit.NO_TEMPORAL
+    assert "127.0.0.1:1" in result.output
+    assert "responder up" in result.output
+    assert "Traceback" not in result.output
+
+
+async def test_wrong_settings_are_said_in_words(run, monkeypatch):
+    monkeypatch.setenv("RESPONDER_DOOR__PORT", "many")
+
+    said = await run("list", expect=Exit.USAGE)
+
+    assert "RESPONDER_DOOR__PORT" in said
+
+
+async def test_registering_can_be_repeated_and_checked(run):
+    assert "all search attributes are there" in await run("register")
+    assert "all search attributes are there" in await run("register", "--check")
+
+
+async def test_the_procedures_are_named(run):
+    names = [each["name"] for each in json.loads(await run("procedures", "--json"))]
+
+    assert "RedisConnectionFailure" in names
