@@ -67,6 +67,7 @@ async def test_a_folder_that_was_moved_keeps_its_search_attributes_and_closed_in
         assert await missing(await server.connect()) == ()
         assert await retention(server) == timedelta(days=30)
         assert await asyncio.to_thread(journal_mode, tmp_path / "here") == "wal"
+        await server.kill()
     (tmp_path / "here").rename(tmp_path / "there")
 
     async with Temporal(tmp_path / "there") as server:
@@ -74,6 +75,7 @@ async def test_a_folder_that_was_moved_keeps_its_search_attributes_and_closed_in
         assert await missing(client) == ()
         assert (await client.count_workflows("Indicator = 'APILatency'")).count == 0
         assert await retention(server) == timedelta(days=30)
+        await server.kill()
 
 
 def journal_mode(folder) -> str:
@@ -93,6 +95,7 @@ async def test_a_longer_retention_that_somebody_chose_stays(tmp_path):
         await server.start()
 
         assert await retention(server) == timedelta(days=90)
+        await server.kill()
 
 
 async def test_a_database_of_another_server_version_is_refused_and_left_alone(tmp_path):
@@ -112,6 +115,7 @@ async def test_a_database_whose_first_start_was_cut_short_is_begun_anew(tmp_path
 
     async with Temporal(tmp_path) as server:
         assert await missing(await server.connect()) == ()
+        await server.kill()
 
 
 async def test_a_file_that_is_no_database_is_left_alone_and_said(tmp_path):
@@ -127,6 +131,7 @@ async def test_two_servers_on_one_port_the_second_says_which(tmp_path):
     async with Temporal(tmp_path / "one") as first:
         with pytest.raises(PortTaken, match=f"Port {first.port}, for Temporal, is in use"):
             await Temporal(tmp_path / "two", port=first.port).start()
+        await first.kill()
 
 
 async def test_a_port_that_becomes_free_in_a_moment_is_waited_for():
