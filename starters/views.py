@@ -55,8 +55,9 @@ def live(record: Record, now: datetime, trouble: str = "") -> RenderableType:
         facts(record),
         plan(record),
         samples(record),
-        timeline(record, _ENTRIES),
+        # Above what is cut first on a small screen.
         next_steps(record),
+        timeline(record, _ENTRIES),
     ]
     return Group(*(part for part in parts if part is not None))
 
@@ -126,7 +127,7 @@ def plan(record: Record) -> RenderableType | None:
     """Show the steps, ticked off."""
     if not record.steps:
         return None
-    lines = Text("plan\n", "dim")
+    lines = Text().append("plan\n", "dim")
     for step in record.steps:
         tick, style = _TICKS[step.state]
         lines.append(f"  {tick} ", style)
@@ -144,7 +145,7 @@ def samples(record: Record) -> RenderableType | None:
         return None
     watch = record.watches[-1]
     taken = watch.samples[-_MOST_SAMPLES:]
-    line = Text(f"{clean(watch.label)}  ", "dim")
+    line = Text().append(f"{clean(watch.label)}  ", "dim")
     for spark, sample in zip(sparkline(taken), taken, strict=True):
         good = {True: "green", False: "red", None: "dim"}[sample.good]
         line.append(spark, good)
@@ -182,7 +183,7 @@ def timeline(record: Record, most: int | None) -> RenderableType:
     """Show what happened, the newest last."""
     entries = record.timeline[-most:] if most else record.timeline
     left_out = record.left_out + len(record.timeline) - len(entries)
-    lines = Text("timeline", "dim")
+    lines = Text().append("timeline", "dim")
     if left_out:
         lines.append(f" ({left_out} earlier left out)")
     for entry in entries:
@@ -193,7 +194,7 @@ def timeline(record: Record, most: int | None) -> RenderableType:
 
 def entry_line(entry: Entry) -> Text:
     """Show one line of the timeline."""
-    line = Text(f"  {clock(entry.at)}  ", "dim")
+    line = Text().append(f"  {clock(entry.at)}  ", "dim")
     if entry.by != "responder":
         line.append(f"{clean(entry.by)}: ", "bold cyan")
     return line.append(clean(entry.text)[:_LINE], _KINDS.get(entry.kind, ""))
@@ -215,7 +216,7 @@ def next_steps(record: Record) -> RenderableType | None:
 def _coming(record: Record, now: datetime) -> RenderableType | None:
     if not record.next_action:
         return None
-    line = Text("next: ", "dim").append(clean(record.next_action)[:_LINE])
+    line = Text().append("next: ", "dim").append(clean(record.next_action)[:_LINE])
     if record.next_action_at is not None:
         left = max((record.next_action_at - now).total_seconds(), 0)
         line.append(f" in {int(left // 60)}:{int(left % 60):02}", "bold")
