@@ -14,6 +14,8 @@ class Question(Kept):
     id: str
     step: str
     text: str
+    details: list[str] = Field(default_factory=list)
+    """What exactly would be touched."""
     risk: Risk
     asked_at: AwareDatetime
     next_level_at: AwareDatetime

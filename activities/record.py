@@ -105,7 +105,9 @@ class PlannedStep(Kept):
     """What it touches; one change at a time on a target."""
     why: str
     effect: str
-    """The exact effect in words, for the person who approves it."""
+    """The effect in words, in a line."""
+    details: list[str] = Field(default_factory=list)
+    """What exactly is touched, for the person who approves it."""
     expect: str = ""
     risk: Risk
     asks: Asks = Asks.POLICY
@@ -129,6 +131,10 @@ class PlannedStep(Kept):
     ended_at: AwareDatetime | None = None
     put_back: bool = False
     """Undone once, and applied again because the alert came back."""
+    undone_at: AwareDatetime | None = None
+    undo_tries: int = 0
+    left: str = ""
+    """Why its undo is left to people; empty while it is ours."""
 
     @property
     def open(self) -> bool:
@@ -216,6 +222,7 @@ class Record(Kept):
     """Steps of earlier ladders of this incident: what was tried is known."""
     planned_for: str = ""
     """The alert that mattered most when the ladder was planned."""
+    planned_at: AwareDatetime | None = None
     plan_again: bool = False
     watches: list[WatchRecord] = Field(default_factory=list)
     question: Question | None = None
@@ -227,6 +234,8 @@ class Record(Kept):
     pagerduty: Channel = Field(default_factory=Channel)
     paged: dict[str, str] = Field(default_factory=dict)
     """Pages that are open at PagerDuty: deduplication key to the route that took it."""
+    acknowledged_pages: list[str] = Field(default_factory=list)
+    """Deduplication keys of the pages that PagerDuty was told are acknowledged."""
     page_urgency: Urgency | None = None
     entries: int = 0
     """How many thread entries and pages were ever written: makes their keys."""
@@ -238,6 +247,8 @@ class Record(Kept):
     """How many routine lines were dropped from the timeline to keep it small."""
     paged_at: AwareDatetime | None = None
     told_at: AwareDatetime | None = None
+    handed_over_at: AwareDatetime | None = None
+    """When on-call was last paged because the ladder had run out."""
     mitigated_at: AwareDatetime | None = None
     recovered_at: AwareDatetime | None = None
     resolution: Resolution | None = None

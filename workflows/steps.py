@@ -174,11 +174,13 @@ class Steps:
             self._case.severity_policy.question_seconds,
         )
         together = [s for s in record.ladder if s.approved_with == step.key and s.open]
-        text = "; then ".join(s.effect for s in (step, *together))
+        text = ", then ".join(s.effect for s in (step, *together))
+        details = list(dict.fromkeys(line for s in (step, *together) for line in s.details))
         question = Question(
-            id=_digest([step.order, step.before, text, len(record.questions)]),
+            id=_digest([step.order, step.before, text, details, len(record.questions)]),
             step=step.key,
             text=text,
+            details=details,
             risk=max((s.risk for s in (step, *together)), key=list(type(step.risk)).index),
             asked_at=case.now,
             next_level_at=case.after(patience),
@@ -192,6 +194,7 @@ class Steps:
         case.note("question", f"asked: {text} ({question.risk.value}). May answer: {approvers}")
         case.tell(
             f"May I? {text}",
+            *details,
             f"Risk: {question.risk.value}. Why: {step.why}",
             f"May answer: {approvers}, until {clock(question.expires_at)}; silence means no.",
             f"responder approve {record.id} · responder reject {record.id}",

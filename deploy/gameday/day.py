@@ -21,12 +21,13 @@ from deploy.local.processes import free_port
 from deploy.local.stack import WEBHOOK, Stack
 from deploy.prometheus_rules import rules_yaml
 
-PACE = 0.04
-"""Five minutes of watching take 12 seconds."""
+PACE = 0.03
+"""Five minutes of watching take 9 seconds."""
 ENGINEER = "you"
-_WINDOW = "10s"
+_WINDOW = "8s"
+_FAST_WINDOW = "6s"
 _HOLD = "2s"
-_BASELINE = "25s"
+_BASELINE = "15s"
 
 
 class Day:
@@ -103,7 +104,7 @@ class Day:
                 "redis_persists": True,
                 "pool_size": 4,
                 "long_statement_seconds": 3,
-                "fast_window": _WINDOW,
+                "fast_window": _FAST_WINDOW,
                 "baseline_offset": _BASELINE,
                 # The whole platform, the responder and Temporal share these few cores.
                 "load_high_ratio": 50,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 import time
 import uuid
@@ -14,6 +15,7 @@ from rich.console import Console
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities.people import Question
 from activities.record import Phase, Record
 from activities.verification import Sample
 from deploy.gameday.day import ENGINEER, PACE, Day
@@ -149,20 +151,23 @@ class Performance:
         question = record.question
         if question is not None and not question.answer and question.id not in self._answered:
             self._answered.add(question.id)
-            approved = await self._ask(question.text)
+            approved = await self._ask(question)
             kind = ActKind.APPROVE if approved else ActKind.REJECT
             await self._act(client, record, kind, question.id)
 
-    async def _ask(self, text: str) -> bool:
-        self._show.say(f"You are asked: {text}", "bold yellow")
+    async def _ask(self, question: Question) -> bool:
+        self._show.say(f"You are asked: {question.text}?", "bold yellow")
+        for line in question.details:
+            self._show.say(f"  {line}", "yellow")
         if self._yes:
             self._show.say("--yes answers: approve", "yellow")
             return True
+        if not sys.stdin.isatty():
+            self._show.say("nobody is at the terminal, so: reject (--yes approves)", "yellow")
+            return False
         return await asyncio.to_thread(typer.confirm, "Approve?", default=True)
 
-    async def _act(
-        self, client: Client, record: Record, kind: ActKind, question: str = ""
-    ) -> None:
+    async def _act(self, client: Client, record: Record, kind: ActKind, question: str = "") -> None:
         what = Act(id=uuid.uuid4().hex, by=ENGINEER, via="cli", question=question)
         self._show.say(f"$ responder {kind.value} {record.id} --as {ENGINEER}", "bold")
         try:
@@ -177,7 +182,9 @@ class Performance:
         while time.monotonic() < until:
             reasons = await day.platform.healthy()
             if not reasons:
-                self._show.say("the platform is healthy: every route, SQL, PING, p95, settings", "green")
+                self._show.say(
+                    "the platform is healthy: every route, SQL, PING, p95, settings", "green"
+                )
                 return True
             await asyncio.sleep(1)
         for reason in reasons:
@@ -187,7 +194,9 @@ class Performance:
     def _summary(self, record: Record, seconds: float, *, well: bool) -> None:
         def after(name: str, at: object) -> str:
             known = getattr(record, name)
-            return f"{name.removesuffix('_at')} {(known - at).total_seconds():.1f} s" if known else ""
+            return (
+                f"{name.removesuffix('_at')} {(known - at).total_seconds():.1f} s" if known else ""
+            )
 
         resolution = record.resolution
         begun = record.starts_at
@@ -213,7 +222,9 @@ async def watched(client: Client, incident: str) -> list[Sample]:
     """Read the samples of the watch that is running, out of its heartbeats."""
     description = await client.get_workflow_handle(incident).describe()
     for pending in description.raw_description.pending_activities:
-        if pending.activity_type.name == "verification.watch" and pending.HasField("heartbeat_details"):
+        if pending.activity_type.name == "verification.watch" and pending.HasField(
+            "heartbeat_details"
+        ):
             [kept] = await client.data_converter.decode(
                 pending.heartbeat_details.payloads, [list[Sample]]
             )

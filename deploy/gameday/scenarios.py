@@ -50,7 +50,7 @@ SCENARIOS: dict[str, Scenario] = {
             story=f"{_SPIKE:g} times the users come, more than two instances carry; later they go.",
             breaks=_spike,
             after={Phase.SETTLING: _calm},
-            normal_seconds=15.0,
+            normal_seconds=14.0,
         ),
         Scenario(
             name="connections",

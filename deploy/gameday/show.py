@@ -16,6 +16,9 @@ from deploy.gameday.standins.pagerduty import PagerDutyStandIn
 from deploy.gameday.standins.slack import SlackStandIn
 
 _BARS = "▁▂▃▄▅▆▇█"
+_MARKS = {True: "[green]●[/]", False: "[red]●[/]", None: "[yellow]○[/]"}
+_MOST_MARKS = 40
+_LOOKS_A_LINE = 8
 _KINDS = {
     "alert": "bold red",
     "page": "bold magenta",
@@ -39,6 +42,7 @@ class Show:
         self._phase: Phase | None = None
         self._seen: set[str] = set()
         self._samples = 0
+        self._told_evidence = False
 
     def header(self, title: str, *lines: str) -> None:
         """Open the show."""
@@ -53,8 +57,9 @@ class Show:
         if record.phase is not self._phase:
             self._phase, self._samples = record.phase, 0
             self.console.print(Rule(f"[bold]{record.phase.value.upper()}", align="left"))
-            if record.phase is Phase.MITIGATING:
-                self._evidence(record)
+        if record.readings and not self._told_evidence:
+            self._told_evidence = True
+            self._evidence(record)
         whole = record.left_out + len(record.timeline)
         for entry in record.timeline[len(record.timeline) - (whole - self._lines) :]:
             by = "" if entry.by == "responder" else f"[bold]{escape(entry.by)}[/]: "
@@ -64,19 +69,30 @@ class Show:
         self._lines = whole
 
     def samples(self, samples: list[Sample], record: Record) -> None:
-        """Tell the newest looks of a watch that is running."""
-        for sample in samples[self._samples :]:
-            mark = {True: "[green]●[/]", False: "[red]●[/]", None: "[yellow]○[/]"}[sample.good]
-            condition = record.facts.condition if record.facts else None
-            line = _sparkline(samples, condition) if isinstance(condition, Below) else ""
-            at = f"{sample.at.astimezone():%H:%M:%S}"
-            self.console.print(f"[dim]{at}[/]    {mark} {line} [dim]{escape(sample.note)}[/]")
-        self._samples = max(self._samples, len(samples))
+        """Tell how a watch goes on: when a look differs from the one before, and every few looks."""
+        fresh = samples[self._samples :]
+        if not fresh:
+            return
+        before = samples[self._samples - 1].good if self._samples else None
+        turned = any(
+            now.good != last
+            for now, last in zip(fresh, [before, *(s.good for s in fresh)], strict=False)
+        )
+        if not turned and len(fresh) < _LOOKS_A_LINE:
+            return
+        self._samples = len(samples)
+        condition = record.facts.condition if record.facts else None
+        marks = "".join(_MARKS[sample.good] for sample in samples[-_MOST_MARKS:])
+        line = f" {_sparkline(samples, condition)}" if isinstance(condition, Below) else ""
+        at, note = f"{fresh[-1].at.astimezone():%H:%M:%S}", escape(fresh[-1].note)
+        self.console.print(f"[dim]{at}[/]  {marks}{line} [dim]{len(samples)} looks: {note}[/]")
 
     def messages(self, slack: SlackStandIn, pagerduty: PagerDutyStandIn) -> None:
         """Tell what people got on their phones and in their channel."""
         for alert in pagerduty.alerts:
-            self._once(f"{alert.dedup_key}{alert.status}", "PagerDuty", f"{alert.status}: {alert.summary}")
+            self._once(
+                f"{alert.dedup_key}{alert.status}", "PagerDuty", f"{alert.status}: {alert.summary}"
+            )
         for message in slack.messages():
             where = "Slack thread" if message.thread_ts else "Slack #incidents"
             self._once(f"{message.ts}", where, message.text)
@@ -94,6 +110,8 @@ class Show:
             mark = "[red]✗[/]" if reading.failed else "[green]✓[/]"
             said = reading.failed or _short(reading.answer)
             self.console.print(f"          {mark} {escape(reading.why)}: [dim]{escape(said)}[/]")
+        for finding in record.findings:
+            self.console.print(f"          [yellow]for people:[/] {escape(finding)}")
 
 
 def _short(answer: object) -> str:
@@ -104,7 +122,7 @@ def _short(answer: object) -> str:
 
 
 def _sparkline(samples: list[Sample], condition: Below) -> str:
-    values = [sample.value for sample in samples[-30:]]
+    values = [sample.value for sample in samples[-_MOST_MARKS:]]
     known = [value for value in values if value is not None]
     if not known:
         return ""

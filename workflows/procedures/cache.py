@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from activities.alerts import Alert
-from activities.host import Host, RecentDeployments
-from activities.redis import Redis
-from activities.services import RestartService, Services
-from activities.switches import SetSwitches, Switch, Switches
+from activities.host import Host, HostPong, RecentDeployments
+from activities.record import Asks
+from activities.redis import Pong, Redis
+from activities.services import RestartService, Services, Unit
+from activities.switches import Switch
 from activities.verification import Answering
 from activities.words import Nothing, Risk, Severity
-from workflows.procedures.base import Evidence, Ladder, Probe, Procedure, Step, step
+from workflows.procedures.base import Evidence, Ladder, Probe, Step, step
+from workflows.procedures.deployments import last_deployment
+from workflows.procedures.instances import ActsOnInstances
 
-_STAYS_DOWN = frozenset({"loading", "noauth", "wrong password", "max clients", "dns"})
-"""Findings that no restart cures: Redis runs, or another thing is broken."""
+_LATE = "Redis is not back: provision a new instance, and move the API to it."
 
 
-class RedisConnectionFailure(Procedure):
+class RedisConnectionFailure(ActsOnInstances):
     """The API cannot reach Redis."""
 
     severity = Severity.CRITICAL
@@ -23,67 +25,99 @@ class RedisConnectionFailure(Procedure):
     section = "redis-connection-failure"
     recovered = Answering(checks=("redis.ping", "host.redis_ping"))
 
-    from_worker = Probe(Redis.ping, Nothing(), why="PING from the worker", seconds=5)
+    from_worker = Probe(Redis.ping, Nothing(), why="PING from the worker")
     from_host = Probe(Host.redis_ping, Nothing(), why="PING from the API host")
-    service = Probe(Host.redis_service, Nothing(), why="Redis as a service of the host")
+    service = Probe(Host.redis_service, Nothing(), why="Redis as a service of the API host")
     deployment = Probe(Host.recent_deployment, RecentDeployments(), why="recent deployments")
 
-    def plan(self, alert: Alert, seen: Evidence) -> Ladder:
-        """Restart it if it is ours and down for both vantage points; else serve from memory."""
-        worker, host, service = seen[self.from_worker], seen[self.from_host], seen[self.service]
-        said = {pong.finding.value for pong in (worker, host) if pong and pong.finding}
-        in_memory = self._in_memory_cache()
-        late = "Redis is not back: please provision a new instance."
-        if worker is None or host is None:
-            why = seen.why_not(self.from_worker) or seen.why_not(self.from_host)
-            blind = (
-                f"only one vantage point could be asked ({why}); nothing is restarted on one word"
-            )
-            return Ladder("Redis may be down", (in_memory,), (blind,), late)
-        if worker.answered and host.answered:
-            return Ladder(
-                "Redis answers from the worker and from the API host",
-                findings=(
-                    "the API alone does not reach it: look at its REDIS_URL and its network",
-                ),
-                when_out="Redis answers, but the API does not reach it.",
-            )
-        if worker.answered or host.answered:
-            where = "the API host" if worker.answered else "the worker"
-            finding = f"Redis answers one of the two, and not {where}: look at the network between"
-            return Ladder("Redis is reachable from one side only", (in_memory,), (finding,), late)
-        if said & _STAYS_DOWN:
-            cause = f"Redis does not serve: {', '.join(sorted(said & _STAYS_DOWN))}"
-            return Ladder(cause, (in_memory,), (f"{cause}; a restart does not cure that",), late)
-        if service is None or not service.self_hosted:
-            why = seen.why_not(self.service) or "it is not a service of the API host"
-            finding = f"not restarted: {why}; if it is Upstash, see its console"
-            return Ladder("Redis is down", (in_memory,), (finding,), late)
-        return Ladder("Redis is down", (self._restart(seen), in_memory), when_out=late)
+    def plan(self, alert: Alert, seen: Evidence) -> Ladder:  # noqa: ARG002 (the evidence says more)
+        """Restart it where it is ours and down from both sides; serve from memory meanwhile."""
+        worker, host = seen[self.from_worker], seen[self.from_host]
+        findings = (
+            *(
+                said
+                for probe in (self.from_worker, self.from_host)
+                if (said := seen.why_not(probe))
+            ),
+            *(
+                f"from {where}: {pong.finding}: {pong.said}"
+                for where, pong in (("the worker", worker), ("the API host", host))
+                if pong and pong.finding
+            ),
+            *last_deployment(seen[self.deployment]),
+        )
+        if _answers(worker) and _answers(host):
+            look = "Redis answers from both sides: look at the API's REDIS_URL and what it logs."
+            return Ladder("Redis answers the worker and the API host", (), findings, look)
+        if _answers(host):
+            cause = "Redis answers the API host, and not the worker"
+            return Ladder(cause, self._in_memory(seen, Asks.ALWAYS), findings, _LATE)
+        if not (_down(worker) and _down(host)):
+            cause = "Redis is not seen to be down from both sides, so it is not restarted"
+            asks = Asks.POLICY if _down(worker) or _down(host) else Asks.ALWAYS
+            return Ladder(cause, self._in_memory(seen, asks), findings, _LATE)
+        unit = seen[self.service]
+        against = self._against_restart(unit, seen.why_not(self.service))
+        restart = () if unit is None or against else (self._restart(seen, unit),)
+        return Ladder(
+            cause="Redis is down: it answers neither the worker nor the API host",
+            steps=(*restart, *self._in_memory(seen, Asks.POLICY)),
+            findings=(*([f"not restarted: {against}"] if against else []), *findings),
+            when_out=_LATE,
+        )
 
-    def _restart(self, seen: Evidence) -> Step:
-        kept = self.given.redis_persists or self.given.redis_cache_only
-        loss = "" if kept else "; what it held is lost, for it is not declared to persist"
+    def _against_restart(self, unit: Unit | None, unread: str) -> str:
+        """Say why a restart would be wrong or cannot be made."""
+        console = f"look at the provider's console: {self.given.redis_console}"
+        if not self.given.redis_unit:
+            return f"it is managed; {console}"
+        if unit is None:
+            return unread
+        if not unit.self_hosted:
+            return f"{self.given.redis_unit} is no service of the API host; if managed, {console}"
+        if unit.sub_state == "auto-restart" or unit.result == "start-limit-hit":
+            return f"it crashes over and over ({unit.state}, {unit.result}); read its log"
+        return ""
+
+    def _restart(self, seen: Evidence, unit: Unit) -> Step:
+        given = self.given
+        if given.redis_cache_only:
+            loss = "what it held is lost, and is declared to be only a cache"
+        elif given.redis_persists:
+            loss = "it reads its data back from disk, but for the last moments"
+        else:
+            loss = "WHAT IT HELD IS LOST: it is not declared to persist"
+        kept = given.redis_persists or given.redis_cache_only
+        runs = f"process {unit.pid}" if unit.pid else "no process"
         return step(
             Services.restart_service,
-            RestartService(unit=self.given.redis_unit, requested_at=seen.at),
+            RestartService(unit=given.redis_unit, requested_at=seen.at),
             target="redis",
             why="it answers neither the worker nor the API host",
-            effect=f"restart {self.given.redis_unit} on the API host{loss}",
-            expect="PING answers from both within seconds",
+            effect=f"restart {given.redis_unit} on the API host ({unit.state}, {runs}); {loss}",
+            expect="PING answers from both sides within seconds",
             risk=Risk.DISRUPTIVE if kept else Risk.DESTRUCTIVE,
             restarts=True,
         )
 
-    def _in_memory_cache(self) -> Step:
-        return step(
-            Switches.set,
-            SetSwitches(app=self.given.app, values={Switch.IN_MEMORY_CACHE: "true"}),
-            target=self.given.app,
-            why="users are served meanwhile; the database carries more, which is accepted and watched",
-            effect=f"let {self.given.app} cache in memory instead of in Redis (restarts it once)",
+    def _in_memory(self, seen: Evidence, asks: Asks) -> tuple[Step, ...]:
+        """Plan to cache in memory until Redis is back, where that is not so already."""
+        if self.present(seen, Switch.IN_MEMORY_CACHE) == "true":
+            return ()
+        change = self.set_switches(
+            seen,
+            {Switch.IN_MEMORY_CACHE: "true"},
+            why="users are served meanwhile; the database carries more, so watch its load",
             expect="requests succeed without Redis",
-            risk=Risk.DISRUPTIVE,
-            undo=True,
-            restarts=True,
+            asks=asks,
         )
+        return (change,)
+
+
+def _answers(pong: Pong | HostPong | None) -> bool:
+    return pong is not None and pong.answered
+
+
+def _down(pong: Pong | HostPong | None) -> bool:
+    """Whether it refuses or is silent; LOADING, NOAUTH and the like come from one that runs."""
+    return pong is not None and not pong.answered and pong.finding.means_down

@@ -5,130 +5,182 @@ from __future__ import annotations
 from activities.alerts import Alert
 from activities.postgres import Connections, Postgres
 from activities.postgres_ending import EndSessions, PostgresEnding
-from activities.postgres_sessions import LongRunning, PostgresSessions, Session
-from activities.processes import App, ProcessManager
+from activities.postgres_sessions import LongRunning, PostgresSessions, Session, Sessions
 from activities.record import Asks
-from activities.switches import SetSwitches, Switch, Switches
+from activities.switches import Switch
 from activities.verification import Below
 from activities.words import Nothing, Risk, Severity
 from workflows import promql
-from workflows.procedures.base import Evidence, Ladder, Probe, Procedure, Step, step
+from workflows.procedures.base import Evidence, Ladder, Probe, Step, step
+from workflows.procedures.instances import ActsOnInstances
 
 _MOST_NAMED = 20
-_LARGER_POOL = 100
+_WORTH_A_RESTART = 1.25
+"""So many times its size a pool must be able to get."""
 
 
-class HighDatabaseConnections(Procedure):
+class HighDatabaseConnections(ActsOnInstances):
     """More than 80 % of the database's connections are used."""
 
     severity = Severity.WARNING
     impact = "New requests may soon find no connection to the database, and fail."
     section = "high-database-connections--80-of-max"
-    recovered = Below(expression=promql.DATABASE_CONNECTIONS, threshold=0.80)
+    recovered = Below(expression=promql.DATABASE_CONNECTIONS, threshold=0.80, unit="%")
+    uses = ("long_statement_seconds", "pool_size_most", "connections_reserve")
 
     connections = Probe(Postgres.connections, Nothing(), why="connections by state and application")
     sessions = Probe(
         PostgresSessions.long_running,
-        lambda given: LongRunning(over_seconds=given.long_statement_seconds),
+        lambda given: LongRunning(over_seconds=given.long_statement_seconds, most=_MOST_NAMED),
         why="long statements, and who blocks whom",
     )
-    instances = Probe(ProcessManager.processes, App(), why="API instances and their pool size")
 
-    def plan(self, alert: Alert, seen: Evidence) -> Ladder:
+    def plan(self, alert: Alert, seen: Evidence) -> Ladder:  # noqa: ARG002 (the evidence says more)
         """Name the sessions that hold on for long; ask; cancel, then terminate exactly those."""
         connections, sessions = seen[self.connections], seen[self.sessions]
-        human = "Please decide about a larger database: no step is left."
-        if connections is None or sessions is None or sessions.blind or connections.blind:
-            blind = (
-                (sessions.why_blind if sessions else "")
-                or (connections.why_blind if connections else "")
-                or seen.why_not(self.sessions)
-                or seen.why_not(self.connections)
-            )
-            return Ladder("Who holds the connections cannot be seen", (), (blind,), human)
-        findings = [_share(connections)]
-        if connections.pooler or any(session.pooled for session in sessions.sessions):
-            findings.append(
-                "a pooler sits in between: a backend is not a client, so ending one may hit another"
-            )
-        findings += [
-            f"left alone: {_named(s)}: {s.protected}" for s in sessions.sessions if s.protected
-        ]
-        ours = [session for session in sessions.sessions if not session.protected][:_MOST_NAMED]
-        steps = [*self._end(ours), *self._larger_pool(connections, seen, findings)]
-        cause = f"{len(ours)} sessions hold on for long" if ours else "no session holds on for long"
-        return Ladder(f"{_share(connections)}; {cause}", tuple(steps), tuple(findings), human)
+        findings = [*self._not_seen(seen), *_shares(connections)]
+        if connections is not None and connections.used_ratio < self.threshold:
+            fine = f"{_used(connections)}, under {self.threshold:.0%}"
+            return Ladder(fine, (), tuple(findings), f"{fine}: nothing was changed.")
+        ending = self._to_end(sessions, findings)
+        pooler = bool(connections and connections.pooler) or any(one.pooled for one in ending)
+        steps = (*_end(ending, pooler=pooler), *self._larger_pool(seen, findings, pooler=pooler))
+        held = f"{len(ending)} sessions hold on for long" if ending else "nobody is seen to hold on"
+        return Ladder(
+            cause=f"{_used(connections)}; {held}",
+            steps=steps,
+            findings=tuple(findings),
+            when_out="Please decide about a larger database: no step is left.",
+        )
 
-    def _end(self, sessions: list[Session]) -> list[Step]:
-        active = [session for session in sessions if session.state == "active"]
-        steps: list[Step] = []
-        cancel = ""
-        if active:
-            first = step(
-                PostgresEnding.cancel,
-                EndSessions(
-                    sessions=tuple(s.ref for s in active), why="connections are running out"
-                ),
-                target="postgres",
-                why="cancelling is the mildest way to end a statement",
-                effect=f"cancel {len(active)} statements: {'; '.join(map(_named, active))}",
-                risk=Risk.DESTRUCTIVE,
-                asks=Asks.ALWAYS,
-            )
-            cancel = first.key
-            steps.append(first)
-        if sessions:
-            steps.append(
-                step(
-                    PostgresEnding.terminate,
-                    EndSessions(sessions=tuple(s.ref for s in sessions), why="connections run out"),
-                    target="postgres",
-                    why="they hold their connections, and an idle transaction cannot be cancelled",
-                    effect=f"terminate {len(sessions)} backends: {'; '.join(map(_named, sessions))}",
-                    risk=Risk.DESTRUCTIVE,
-                    asks=Asks.ALWAYS,
-                    approved_with=cancel,
-                )
-            )
-        return steps
+    def _not_seen(self, seen: Evidence) -> list[str]:
+        answers = (seen[self.connections], seen[self.sessions])
+        blind = dict.fromkeys(each.why_blind for each in answers if each and each.blind)
+        unread = [seen.why_not(probe) for probe in (self.connections, self.sessions)]
+        return [*filter(None, unread), *blind]
+
+    def _to_end(self, sessions: Sessions | None, findings: list[str]) -> list[Session]:
+        """Choose those that may be ended and wait for nobody: a waiter goes when its root does."""
+        if sessions is None or sessions.blind:
+            return []
+        long = [
+            one for one in sessions.sessions if one.age_seconds >= self.given.long_statement_seconds
+        ]
+        findings += [f"left alone: {_named(one)}: {one.protected}" for one in long if one.protected]
+        waiting = [one for one in long if one.blocked_by and not one.protected]
+        findings += [
+            f"left alone: {_named(one)}: it waits for {', '.join(map(_holder, one.blocked_by))}"
+            for one in waiting
+        ]
+        if sessions.left_out:
+            findings.append(f"{sessions.left_out} more sessions are not shown, and not ended")
+        return [one for one in long if not one.protected and not one.blocked_by][:_MOST_NAMED]
 
     def _larger_pool(
-        self, connections: Connections, seen: Evidence, findings: list[str]
-    ) -> list[Step]:
-        running = seen[self.instances]
-        if running is None:
-            findings.append(f"pool size left alone: {seen.why_not(self.instances)}")
-            return []
-        room = connections.max - connections.reserved - self.given.connections_reserve
-        size = min(_LARGER_POOL, room // max(running.online, 1))
-        now = int(running.environment.get("DB_POOL_MAX") or self.given.pool_size)
-        if size <= now:
+        self, seen: Evidence, findings: list[str], *, pooler: bool
+    ) -> tuple[Step, ...]:
+        """Plan a larger pool within what max_connections leaves beside the others."""
+        connections, running = seen[self.connections], seen[self.instances]
+        present = self.present(seen, Switch.DATABASE_POOL_MAX)
+        if running is None or not running.instances or not present.isdecimal():
+            unread = seen.why_not(self.instances) or "its size is not the same in all instances"
+            findings.append(f"the pool is left alone: {unread}")
+            return ()
+        if connections is None or connections.blind:
+            findings.append("the pool is left alone: who holds the connections cannot be seen")
+            return ()
+        if pooler:
+            findings.append("the pool is left alone: the pooler's limit is not known")
+            return ()
+        ours = sum(held.count for held in connections.by if held.application == self.given.app)
+        left = connections.max - connections.reserved - self.given.connections_reserve
+        left -= connections.used - ours
+        size = min(self.given.pool_size_most, max(left, 0) // len(running.instances))
+        if size < int(present) * _WORTH_A_RESTART:
             findings.append(
-                f"pool size stays {now}: {running.online} instances would need more than the "
-                f"{room} connections that max_connections leaves"
+                f"the pool stays {present}: beside the others the database has {max(left, 0)} "
+                f"connections for {len(running.instances)} instances"
             )
-            return []
-        return [
-            step(
-                Switches.set,
-                SetSwitches(app=self.given.app, values={Switch.DATABASE_POOL_MAX: str(size)}),
-                target=self.given.app,
-                why="the pool may be what runs out, not the database",
-                effect=f"pool size {now} to {size} an instance (restarts {self.given.app} once)",
-                risk=Risk.DISRUPTIVE,
-                undo=True,
-                restarts=True,
-            )
-        ]
+            return ()
+        change = self.set_switches(
+            seen,
+            {Switch.DATABASE_POOL_MAX: str(size)},
+            why="the API's own pools may be what runs out; this is as much as the database allows",
+            expect="requests no longer wait for a connection",
+        )
+        return (change,)
 
 
-def _share(connections: Connections) -> str:
+def _end(sessions: list[Session], *, pooler: bool) -> tuple[Step, ...]:
+    """Plan to cancel what can be cancelled, and to terminate all that is named; asked once."""
+    if not sessions:
+        return ()
+    warning = " (behind a pooler: each may serve another client by then)" if pooler else ""
+    active = [one for one in sessions if one.state == "active"]
+    idle = [one for one in sessions if one.state != "active"]
+    cancel = () if not active else (
+        step(
+            PostgresEnding.cancel,
+            EndSessions(sessions=tuple(one.ref for one in active), why="connections run out"),
+            target="postgres",
+            why="cancelling is the mildest way to end a statement; its session stays",
+            effect=f"cancel {_counted(active, 'statement')}{warning}: {_all(active)}",
+            risk=Risk.DESTRUCTIVE,
+            asks=Asks.ALWAYS,
+        ),
+    )  # fmt: skip
+    pids = ", ".join(f"pid {one.pid}" for one in active)
+    again = [f"those cancelled ({pids}) where they still hold their connection"] if active else []
+    terminate = step(
+        PostgresEnding.terminate,
+        EndSessions(sessions=tuple(one.ref for one in sessions), why="connections run out"),
+        target="postgres",
+        why="they hold their connections, and an idle transaction cannot be cancelled",
+        effect=f"terminate {_counted(sessions, 'backend')}{warning}: "
+        + "; ".join([*again, *map(_named, idle)]),
+        expect=f"{_counted(sessions, 'connection')} free",
+        risk=Risk.DESTRUCTIVE,
+        asks=Asks.ALWAYS,
+        approved_with=cancel[0].key if cancel else "",
+    )
+    return (*cancel, terminate)
+
+
+def _used(connections: Connections | None) -> str:
+    if connections is None:
+        return "how many connections are used cannot be read"
     return f"{connections.used} of {connections.max} connections are used"
 
 
-def _named(session: Session) -> str:
+def _shares(connections: Connections | None) -> list[str]:
+    """Say who holds the connections, and that a pooler hides it."""
+    if connections is None:
+        return []
+    most = ", ".join(
+        f"{held.count} {held.application or held.user or 'unnamed'} {held.state or 'unknown'}"
+        for held in connections.by[:5]
+    )
+    said = [f"{_used(connections)}: {most}"] if most else []
+    if connections.pooler:
+        said.append("a pooler is in between: a backend is not a client, and idle means pooled")
+    return said
+
+
+def _named(one: Session) -> str:
     """Name a session exactly: what a person approves must be what is ended."""
-    who = session.application or session.user
-    blocks = f", blocks {session.blocks}" if session.blocks else ""
-    query = " ".join(session.query.split())[:60]
-    return f"pid {session.pid} {who} {session.state} {session.age_seconds:.0f} s{blocks} “{query}”"
+    who = one.application or one.user
+    blocks = f", blocks {one.blocks}" if one.blocks else ""
+    query = " ".join(one.query.split())[:60]
+    return f"pid {one.pid} {who} {one.state} {one.age_seconds:.0f} s{blocks} “{query}”"
+
+
+def _all(sessions: list[Session]) -> str:
+    return "; ".join(map(_named, sessions))
+
+
+def _holder(pid: int) -> str:
+    return f"pid {pid}" if pid else "a prepared transaction"
+
+
+def _counted(sessions: list[Session], thing: str) -> str:
+    return f"{len(sessions)} {thing}{'' if len(sessions) == 1 else 's'}"

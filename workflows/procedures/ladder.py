@@ -24,6 +24,8 @@ class Step:
     why: str
     effect: str
     risk: Risk
+    details: tuple[str, ...] = ()
+    """What exactly is touched, for the person who approves it."""
     expect: str = ""
     asks: Asks = Asks.POLICY
     undo: bool = False
@@ -35,7 +37,9 @@ class Step:
     def planned(self) -> PlannedStep:
         """Give the form that travels: activity name and JSON."""
         flat = {each.name: getattr(self, each.name) for each in fields(self)}
-        return PlannedStep(**flat | {"order": self.order.model_dump(mode="json")})
+        return PlannedStep(
+            **flat | {"order": self.order.model_dump(mode="json"), "details": list(self.details)}
+        )
 
 
 def step(
@@ -47,6 +51,7 @@ def step(
     effect: str,
     risk: Risk,
     key: str = "",
+    details: tuple[str, ...] = (),
     expect: str = "",
     asks: Asks = Asks.POLICY,
     undo: bool = False,
@@ -64,6 +69,7 @@ def step(
         target=target,
         why=why,
         effect=effect,
+        details=details,
         risk=risk,
         expect=expect,
         asks=asks,
