@@ -1,8 +1,8 @@
 """Asking a procedure, so that its answer stands in the history.
 
-The incident keeps the probes and the ladder it was given: editing, adding or removing a
-procedure or a threshold
-disturbs no open incident, and whoever edits one needs to know nothing of determinism.
+The incident keeps the probes and the ladder it was given: editing, adding or removing a procedure
+or a threshold disturbs no open incident, and whoever edits one needs to know nothing of
+determinism.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ MOST_BYTES = 64 * 1024
 
 
 class Consultation(Order):
-    """A question to the procedure of *alert*: first without readings for its probes, then with
-    them for its plan.
-    """
+    """A question to the procedure of an alert."""
 
     alert: Alert
     at: AwareDatetime
+    """The workflow's time."""
     readings: tuple[Reading, ...] | None = None
+    """None asks for the probes; what these found asks for the plan."""
 
 
 class ProbeCall(Answer):
@@ -81,36 +81,40 @@ class Library:
         procedure = self._procedures.get(ask.alert.name)
         if procedure is None:
             return Consulted()
-        question = hashlib.sha256(ask.model_dump_json().encode()).hexdigest()[:16]
+        answer = Consulted(
+            facts=procedure.facts(),
+            question=hashlib.sha256(ask.model_dump_json().encode()).hexdigest()[:16],
+        )
         if ask.readings is None:
-            answer = Consulted(
-                facts=procedure.facts(),
-                probes=tuple(
-                    ProbeCall(
-                        key=probe.key,
-                        activity=probe.activity,
-                        ask=probe.question(procedure.given).model_dump(mode="json"),
-                        why=probe.why,
-                        seconds=probe.seconds,
-                    )
-                    for probe in procedure.probes()
-                ),
-                question=question,
-            )
+            answer = answer.model_copy(update={"probes": _probes(procedure)})
         else:
-            ladder = procedure.plan(ask.alert, Evidence(ask.readings, ask.at))
-            answer = Consulted(
-                facts=procedure.facts(),
-                plan=Plan(
-                    cause=ladder.cause,
-                    steps=tuple(step.planned() for step in ladder.steps),
-                    findings=ladder.findings,
-                    when_out=ladder.when_out,
-                ),
-                question=question,
-            )
-        size = len(answer.model_dump_json())
+            evidence = Evidence(ask.readings, ask.at)
+            answer = answer.model_copy(update={"plan": _plan(procedure, ask.alert, evidence)})
+        size = len(answer.model_dump_json().encode())
         if size > MOST_BYTES:
             message = f"{ask.alert.name} answered {size} bytes, more than {MOST_BYTES}"
             raise ApplicationError(message, type="TooLarge", non_retryable=True)
         return answer
+
+
+def _probes(procedure: Procedure) -> tuple[ProbeCall, ...]:
+    return tuple(
+        ProbeCall(
+            key=probe.key,
+            activity=probe.activity,
+            ask=probe.question(procedure.given).model_dump(mode="json"),
+            why=probe.why,
+            seconds=probe.seconds,
+        )
+        for probe in procedure.probes()
+    )
+
+
+def _plan(procedure: Procedure, alert: Alert, evidence: Evidence) -> Plan:
+    ladder = procedure.plan(alert, evidence)
+    return Plan(
+        cause=ladder.cause,
+        steps=tuple(step.planned() for step in ladder.steps),
+        findings=ladder.findings,
+        when_out=ladder.when_out,
+    )

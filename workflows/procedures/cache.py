@@ -44,6 +44,7 @@ class RedisConnectionFailure(ActsOnInstances):
                 for where, pong in (("the worker", worker), ("the API host", host))
                 if pong and pong.finding
             ),
+            *(["the in-memory cache is on already"] if self._cached_in_memory(seen) else []),
             *last_deployment(seen[self.deployment]),
         )
         if _answers(worker) and _answers(host):
@@ -102,7 +103,7 @@ class RedisConnectionFailure(ActsOnInstances):
 
     def _in_memory(self, seen: Evidence, asks: Asks) -> tuple[Step, ...]:
         """Plan to cache in memory until Redis is back, where that is not so already."""
-        if self.present(seen, Switch.IN_MEMORY_CACHE) == "true":
+        if self._cached_in_memory(seen):
             return ()
         change = self.set_switches(
             seen,
@@ -112,6 +113,9 @@ class RedisConnectionFailure(ActsOnInstances):
             asks=asks,
         )
         return (change,)
+
+    def _cached_in_memory(self, seen: Evidence) -> bool:
+        return self.present(seen, Switch.IN_MEMORY_CACHE) == "true"
 
 
 def _answers(pong: Pong | HostPong | None) -> bool:

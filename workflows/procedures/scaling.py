@@ -37,7 +37,6 @@ class ScalesOut(ActsOnInstances):
         SeriesQuery(expression=promql.DATABASE_P95),
         why="database p95 by type of query",
     )
-
     rate = Probe(Prometheus.value, Query(expression=promql.API_RATE), why="requests a second now")
     baseline = Probe(
         Prometheus.value,
