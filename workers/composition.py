@@ -32,7 +32,7 @@ from activities.slack import Slack
 from activities.slack_api import slack_api
 from activities.slack_charts import SlackCharts
 from activities.ssh import Login, Ssh
-from activities.switches import Switches
+from activities.switches import DECLARED, Switches
 from activities.verification import Condition, Sample, Verification
 from workers.looks import answering, careful
 from workers.parts import Activity, Parts
@@ -40,6 +40,7 @@ from workers.settings import Settings, variable
 from workflows.consult import Library
 from workflows.efforts import Queue
 from workflows.procedures import PROCEDURES
+from workflows.procedures.base import Given
 
 Composition = Mapping[Queue, list[Activity]]
 """What the worker of each task queue can do."""
@@ -52,7 +53,7 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
     async with AsyncExitStack() as stack:
         # Trying again is Temporal's, and no proxy of the environment sees what we say.
         http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
-        parts.add(Library(PROCEDURES, settings.given), queue=Queue.INCIDENTS)
+        parts.add(Library(PROCEDURES, _given(settings)), queue=Queue.INCIDENTS)
         parts.add(Reports(settings.reports.folder, settings.reports.base_url))
         _watching(parts, settings, http, stack)
         _redis(parts, settings)
@@ -60,6 +61,18 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
         _host(parts, settings, targets, http)
         await _telling(parts, settings, http, stack)
         yield parts.activities
+
+
+def _given(settings: Settings) -> Given:
+    """Tell the procedures also what this platform calls its switches."""
+    declared = settings.processes.switches
+    names = {switch: each.variable for switch, each in declared.items()}
+    defaults = {
+        switch: each.default
+        for switch, each in declared.items()
+        if each.default != DECLARED[switch].default
+    }
+    return settings.given.model_copy(update={"variables": names, "defaults": defaults})
 
 
 def _watching(
