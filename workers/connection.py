@@ -11,6 +11,7 @@ import socket
 from datetime import timedelta
 from typing import Any
 
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
@@ -96,12 +97,30 @@ async def connect_patiently(
     said = False
     while True:
         try:
-            return await connect(codec, role=role, runtime=runtime)
+            client = await connect(codec, role=role, runtime=runtime)
+            await _in_a_namespace(client)
         except NoTemporal as error:
             if not said:
                 _log.warning("%s Waiting for it.", error)
             said = True
             await asyncio.sleep(_AGAIN_SECONDS)
+        else:
+            return client
+
+
+async def _in_a_namespace(client: Client) -> None:
+    try:
+        await client.workflow_service.describe_namespace(
+            DescribeNamespaceRequest(namespace=client.namespace)
+        )
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise SettingsWrong(
+                f"Temporal has no namespace {client.namespace!r}: TEMPORAL_NAMESPACE names another"
+            ) from None
+        if unreachable(error):
+            raise NoTemporal(temporal_config()["target_host"]) from error
+        # It may be none of our business to ask: what we may do, the worker will find out.
 
 
 def unreachable(error: BaseException) -> bool:

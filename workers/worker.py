@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Collection, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -19,6 +21,7 @@ from workers.composition import Composition, compose
 from workers.connection import connect_patiently
 from workers.ending import goodbye, told_to_end, unless
 from workers.redaction import Redaction, Secrets
+from workers.search_attributes import missing
 from workers.sections import WorkerSettings
 from workers.settings import Settings, secrets_of
 from workers.telemetry import log_to_stderr, runtime
@@ -107,6 +110,7 @@ async def run(settings: Settings, queues: Collection[Queue] = tuple(Queue)) -> N
         client = await unless(end, connecting)
         if client is None:
             return
+        await _warn_of_missing(client)
         with ThreadPoolExecutor(THREADS, thread_name_prefix="consult") as threads:
             async with compose(settings) as composition:
                 running = workers(
@@ -119,6 +123,14 @@ async def run(settings: Settings, queues: Collection[Queue] = tuple(Queue)) -> N
                 )
                 await serve(running, end)
     await goodbye()
+
+
+async def _warn_of_missing(client: Client) -> None:
+    with contextlib.suppress(RPCError):  # not everybody may ask
+        if lacks := await missing(client):
+            names = ", ".join(lacks)
+            _log.error("no incident can work without search attributes: %s is missing. "
+                       "Run `responder register`", names)  # fmt: skip
 
 
 async def serve(running: Sequence[Worker], end: asyncio.Event) -> None:

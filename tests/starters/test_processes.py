@@ -7,9 +7,10 @@ from http import HTTPStatus
 import httpx
 import pytest
 
-from deploy.local.processes import free_port
-from deploy.local.responder import Door, Worker
+from deploy.local.processes import Child, free_port
+from deploy.local.responder import RESPONDER, Door, Worker
 from deploy.local.temporal import Temporal
+from starters.session import Exit
 from tests.starters.doors import BEARER, PATH, TOKEN, elsewhere, recorded, told
 
 
@@ -66,6 +67,17 @@ async def test_no_alert_is_lost_when_door_or_server_are_killed(tmp_path):
         # Those that were answered 200 are there; the 503 may be, and does no harm.
         assert len(notices) >= 3
         assert TOKEN not in door.log.read_text()
+
+
+async def test_a_namespace_that_is_not_there_is_said_in_words(tmp_path, live):
+    address = live.client.service_client.config.target_host
+    env = {**os.environ, "TEMPORAL_ADDRESS": address, "TEMPORAL_NAMESPACE": "nowhere"}
+    worker = Child("worker", [*RESPONDER, "worker"], log=tmp_path / "worker.log", env=env)
+    await worker.start()
+
+    assert await asyncio.wait_for(worker.wait(), 30) == Exit.USAGE
+    assert "TEMPORAL_NAMESPACE" in worker.tail()
+    assert "Traceback" not in worker.tail()
 
 
 async def test_a_worker_ends_in_peace_when_it_is_told_to(tmp_path):
