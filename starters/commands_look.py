@@ -129,14 +129,14 @@ def add_to(app: typer.Typer) -> None:
 
 async def _watch(client: Client, name: str) -> None:
     record: Record | None = None
-    with Live(console=console, refresh_per_second=4, transient=False) as screen:
+    with Live(console=console, auto_refresh=False) as screen:
         while record is None or not over(record):
             newest, trouble = await _look(client, name)
             record = newest or record
             if record is not None:
-                screen.update(views.live(record, views.utc_now(), trouble))
+                screen.update(views.live(record, views.utc_now(), trouble, console), refresh=True)
             else:
-                screen.update(trouble)
+                screen.update(trouble, refresh=True)
             if record is None or not over(record):
                 await asyncio.sleep(_AGAIN_SECONDS)
 

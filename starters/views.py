@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -20,7 +20,9 @@ from workflows.glance import clock, commands, impact, status
 SPARKS = "▁▂▃▄▅▆▇█"
 _UNKNOWN = "·"
 _MOST_SAMPLES = 60
-_ENTRIES = 12
+_ENTRIES = 3
+"""Of the timeline, however small the screen is."""
+_FINDINGS = 4
 _LINE = 400
 
 _SEVERITIES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -46,20 +48,22 @@ def whole(record: Record, *, entries: int | None = None) -> RenderableType:
     return Group(*(part for part in parts if part is not None))
 
 
-def live(record: Record, now: datetime, trouble: str = "") -> RenderableType:
-    """Show an incident while it goes on."""
+def live(record: Record, now: datetime, trouble: str, console: Console) -> RenderableType:
+    """Show an incident while it goes on: as much of its newest past as the screen has room for."""
     parts: list[RenderableType | None] = [
         Panel(_plain(trouble), style="yellow", title="no contact") if trouble else None,
         heading(record),
         _coming(record, now),
         facts(record),
-        plan(record),
+        plan(record, _FINDINGS),
         samples(record),
-        # Above what is cut first on a small screen.
         next_steps(record),
-        timeline(record, _ENTRIES),
     ]
-    return Group(*(part for part in parts if part is not None))
+    above = Group(*(part for part in parts if part is not None))
+    room = console.height - len(console.render_lines(above)) - 2
+    recent = timeline(record, max(room, _ENTRIES))
+    recent.no_wrap, recent.overflow = True, "ellipsis"
+    return Group(above, recent)
 
 
 def listing(found: Sequence[Listed], now: datetime) -> RenderableType:
@@ -123,7 +127,7 @@ def facts(record: Record) -> RenderableType:
     return grid
 
 
-def plan(record: Record) -> RenderableType | None:
+def plan(record: Record, findings: int | None = None) -> RenderableType | None:
     """Show the steps, ticked off."""
     if not record.steps:
         return None
@@ -133,8 +137,10 @@ def plan(record: Record) -> RenderableType | None:
         lines.append(f"  {tick} ", style)
         lines.append(_step(step), style)
         lines.append("\n")
-    for finding in record.findings:
+    for finding in record.findings[:findings]:
         lines.append(f"  → for people: {clean(finding)[:_LINE]}\n", "cyan")
+    if findings and len(record.findings) > findings:
+        lines.append(f"  → and {len(record.findings) - findings} more: responder show\n", "cyan")
     lines.rstrip()
     return lines
 
@@ -179,7 +185,7 @@ def people(record: Record) -> RenderableType | None:
     return _plain(f"took part: {', '.join(record.people.took_part)}", "dim")
 
 
-def timeline(record: Record, most: int | None) -> RenderableType:
+def timeline(record: Record, most: int | None) -> Text:
     """Show what happened, the newest last."""
     entries = record.timeline[-most:] if most else record.timeline
     left_out = record.left_out + len(record.timeline) - len(entries)

@@ -11,8 +11,12 @@ from tests import records
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 
 
+def screen(width=100, height=40):
+    return Console(file=io.StringIO(), width=width, height=height, highlight=False)
+
+
 def shown(view, width=100):
-    console = Console(file=io.StringIO(), width=width, highlight=False)
+    console = screen(width)
     console.print(view)
     return console.file.getvalue()
 
@@ -37,7 +41,7 @@ def test_samples_are_drawn_one_character_each(taken, drawn):
 
 @pytest.mark.parametrize("width", [40, 100, 200])
 def test_an_incident_is_shown_at_any_width(width):
-    said = shown(views.live(records.restarted(), NOW, "no worker answers"), width)
+    said = shown(views.live(records.restarted(), NOW, "no worker answers", screen(width)), width)
 
     assert "no worker answers" in said
     assert max(len(line) for line in said.splitlines()) <= width
@@ -57,6 +61,15 @@ def test_what_is_asked_comes_first():
     record = records.taken_over()
     record.asks = "Approve or reject"
 
-    lines = shown(views.live(record, NOW)).splitlines()
+    lines = shown(views.live(record, NOW, "", screen())).splitlines()
 
     assert any("Approve or reject" in line for line in lines[:6])
+
+
+def test_the_newest_of_the_past_is_on_the_screen_however_small_it_is():
+    record = records.restarted()
+
+    lines = shown(views.live(record, NOW, "", screen(height=30))).splitlines()
+
+    assert len(lines) <= 30
+    assert record.timeline[-1].text[:20] in lines[-1]
