@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from activities.alerts import Alert
 from activities.postgres import Connections, Postgres
-from activities.postgres_ending import EndSessions, PostgresEnding
-from activities.postgres_sessions import LongRunning, PostgresSessions, Session, Sessions
-from activities.record import Asks
+from activities.postgres_sessions import LongRunning, PostgresSessions
 from activities.switches import Switch
 from activities.verification import Below
-from activities.words import Nothing, Risk, Severity
+from activities.words import Nothing, Severity
 from workflows import promql
-from workflows.procedures.base import Evidence, Ladder, Probe, Step, step
+from workflows.procedures.base import Evidence, Ladder, Probe, Step
 from workflows.procedures.instances import ActsOnInstances
+from workflows.procedures.sessions import MOST_NAMED, end, to_end
 
-_MOST_NAMED = 20
 _WORTH_A_RESTART = 1.25
 """So many times its size a pool must be able to get."""
 
@@ -31,7 +29,7 @@ class HighDatabaseConnections(ActsOnInstances):
     connections = Probe(Postgres.connections, Nothing(), why="connections by state and application")
     sessions = Probe(
         PostgresSessions.long_running,
-        lambda given: LongRunning(over_seconds=given.long_statement_seconds, most=_MOST_NAMED),
+        lambda given: LongRunning(over_seconds=given.long_statement_seconds, most=MOST_NAMED),
         why="long statements, and who blocks whom",
     )
 
@@ -42,10 +40,13 @@ class HighDatabaseConnections(ActsOnInstances):
         if connections is not None and connections.used_ratio < self.threshold:
             fine = f"{_used(connections)}, under {self.threshold:.0%}"
             return Ladder(fine, (), tuple(findings), f"{fine}: nothing was changed.")
-        ending = self._to_end(sessions, findings)
+        ending, left_alone = to_end(sessions, self.given.long_statement_seconds)
+        findings += left_alone
         pooler = bool(connections and connections.pooler) or any(one.pooled for one in ending)
-        steps = (*_end(ending, pooler=pooler), *self._larger_pool(seen, findings, pooler=pooler))
-        held = f"{len(ending)} sessions hold on for long" if ending else "nobody is seen to hold on"
+        steps = (*end(ending, pooler=pooler), *self._larger_pool(seen, findings, pooler=pooler))
+        held = f"{len(ending)} are held for long and may be ended"
+        if sessions is None or sessions.blind:
+            held = "who holds on to them cannot be seen"
         return Ladder(
             cause=f"{_used(connections)}; {held}",
             steps=steps,
@@ -58,23 +59,6 @@ class HighDatabaseConnections(ActsOnInstances):
         blind = dict.fromkeys(each.why_blind for each in answers if each and each.blind)
         unread = [seen.why_not(probe) for probe in (self.connections, self.sessions)]
         return [*filter(None, unread), *blind]
-
-    def _to_end(self, sessions: Sessions | None, findings: list[str]) -> list[Session]:
-        """Choose those that may be ended and wait for nobody: a waiter goes when its root does."""
-        if sessions is None or sessions.blind:
-            return []
-        long = [
-            one for one in sessions.sessions if one.age_seconds >= self.given.long_statement_seconds
-        ]
-        findings += [f"left alone: {_named(one)}: {one.protected}" for one in long if one.protected]
-        waiting = [one for one in long if one.blocked_by and not one.protected]
-        findings += [
-            f"left alone: {_named(one)}: it waits for {', '.join(map(_holder, one.blocked_by))}"
-            for one in waiting
-        ]
-        if sessions.left_out:
-            findings.append(f"{sessions.left_out} more sessions are not shown, and not ended")
-        return [one for one in long if not one.protected and not one.blocked_by][:_MOST_NAMED]
 
     def _larger_pool(
         self, seen: Evidence, findings: list[str], *, pooler: bool
@@ -111,41 +95,6 @@ class HighDatabaseConnections(ActsOnInstances):
         return (change,)
 
 
-def _end(sessions: list[Session], *, pooler: bool) -> tuple[Step, ...]:
-    """Plan to cancel what can be cancelled, and to terminate all that is named; asked once."""
-    if not sessions:
-        return ()
-    warning = " (behind a pooler: each may serve another client by then)" if pooler else ""
-    active = [one for one in sessions if one.state == "active"]
-    idle = [one for one in sessions if one.state != "active"]
-    cancel = () if not active else (
-        step(
-            PostgresEnding.cancel,
-            EndSessions(sessions=tuple(one.ref for one in active), why="connections run out"),
-            target="postgres",
-            why="cancelling is the mildest way to end a statement; its session stays",
-            effect=f"cancel {_counted(active, 'statement')}{warning}: {_all(active)}",
-            risk=Risk.DESTRUCTIVE,
-            asks=Asks.ALWAYS,
-        ),
-    )  # fmt: skip
-    pids = ", ".join(f"pid {one.pid}" for one in active)
-    again = [f"those cancelled ({pids}) where they still hold their connection"] if active else []
-    terminate = step(
-        PostgresEnding.terminate,
-        EndSessions(sessions=tuple(one.ref for one in sessions), why="connections run out"),
-        target="postgres",
-        why="they hold their connections, and an idle transaction cannot be cancelled",
-        effect=f"terminate {_counted(sessions, 'backend')}{warning}: "
-        + "; ".join([*again, *map(_named, idle)]),
-        expect=f"{_counted(sessions, 'connection')} free",
-        risk=Risk.DESTRUCTIVE,
-        asks=Asks.ALWAYS,
-        approved_with=cancel[0].key if cancel else "",
-    )
-    return (*cancel, terminate)
-
-
 def _used(connections: Connections | None) -> str:
     if connections is None:
         return "how many connections are used cannot be read"
@@ -164,23 +113,3 @@ def _shares(connections: Connections | None) -> list[str]:
     if connections.pooler:
         said.append("a pooler is in between: a backend is not a client, and idle means pooled")
     return said
-
-
-def _named(one: Session) -> str:
-    """Name a session exactly: what a person approves must be what is ended."""
-    who = one.application or one.user
-    blocks = f", blocks {one.blocks}" if one.blocks else ""
-    query = " ".join(one.query.split())[:60]
-    return f"pid {one.pid} {who} {one.state} {one.age_seconds:.0f} s{blocks} “{query}”"
-
-
-def _all(sessions: list[Session]) -> str:
-    return "; ".join(map(_named, sessions))
-
-
-def _holder(pid: int) -> str:
-    return f"pid {pid}" if pid else "a prepared transaction"
-
-
-def _counted(sessions: list[Session], thing: str) -> str:
-    return f"{len(sessions)} {thing}{'' if len(sessions) == 1 else 's'}"
