@@ -10,7 +10,7 @@ from activities.record import Asks
 from activities.words import Risk
 from workflows.procedures.base import Step, step
 
-MOST_NAMED = 40
+MOST_NAMED = 30
 
 
 def to_end(seen: Sessions | None, over_seconds: float) -> tuple[list[Session], tuple[str, ...]]:
