@@ -89,12 +89,18 @@ def chart_of(record: Record) -> Chart | None:
     condition = record.facts.condition if record.facts else None
     below = condition if isinstance(condition, Below) else None
     ordered = [samples[at] for at in sorted(samples)]
+    # A share of one is measured; per cent is what people read.
+    scale = 100.0 if below and below.unit == "%" else 1.0
     return Chart(
         title=record.facts.title if record.facts else record.title,
         unit=below.unit if below else "",
-        threshold=below.threshold if below else None,
+        threshold=below.threshold * scale if below else None,
         points=tuple(
-            Point(at=sample.at, value=sample.value, good=sample.good)
+            Point(
+                at=sample.at,
+                value=None if sample.value is None else sample.value * scale,
+                good=sample.good,
+            )
             for sample in ordered[-MOST_POINTS:]
         ),
         marks=marks_of(record),
