@@ -11,8 +11,11 @@ import httpx
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
+from activities.alerts import SCOPE_LABELS as SCOPE
 from activities.alerts import Notice
 from starters.door import application
+from starters.opening import Group, grouped
+from starters.payload import Delivery
 from workers.settings import Settings
 from workflows.incident import Opening
 
@@ -30,6 +33,12 @@ def recorded(name: str) -> dict[str, Any]:
     """A delivery that a real Alertmanager made."""
     payload = json.loads((PAYLOADS / f"{name}.json").read_text())
     return payload.get("body", payload)
+
+
+def groups(payload: dict[str, Any]) -> list[Group]:
+    """What a delivery says, incident by incident."""
+    delivery = Delivery.model_validate_json(json.dumps(payload))
+    return grouped([sent.alert(SCOPE) for sent in delivery.alerts], SCOPE)
 
 
 def elsewhere(payload: dict[str, Any]) -> dict[str, Any]:
