@@ -6,38 +6,6 @@ import yaml
 
 ENVIRONMENT = "gameday"
 
-RULES = """\
-groups:
-  - name: gameday
-    rules:
-      - alert: RedisConnectionFailure
-        expr: max(redis_up{job="pravado-api"}) == 0
-        for: 2s
-        labels: {severity: critical, service: redis}
-        annotations:
-          summary: No instance of the API reaches Redis.
-          runbook_url: https://runbooks.pravado.com/redis-connection-failure
-      - alert: HighAPILatency
-        expr: >-
-          histogram_quantile(0.95, sum by (le)
-          (rate(http_request_duration_seconds_bucket{job="pravado-api"}[10s]))) > 0.5
-        for: 2s
-        labels: {severity: warning, service: pravado-api}
-        annotations:
-          summary: 'The slowest twentieth of requests takes {{ $value | humanizeDuration }}.'
-          runbook_url: https://runbooks.pravado.com/high-api-latency
-      - alert: HighDatabaseConnections
-        expr: >-
-          max(db_connections_active{job="pravado-api"} / db_connections_max{job="pravado-api"})
-          > 0.8
-        for: 2s
-        labels: {severity: warning, service: postgres}
-        annotations:
-          summary: '{{ $value | humanizePercentage }} of the database sessions are taken.'
-          runbook_url: https://runbooks.pravado.com/high-database-connections
-"""
-"""The three alerts of the game day, with windows short enough to watch."""
-
 RULES_FILE = "rules.yml"
 TOKEN_FILE = "token"  # noqa: S105 (the name of the file)
 

@@ -21,6 +21,7 @@ from deploy.gameday.health import Health
 from deploy.gameday.shell import Ssh, make_keys
 from deploy.local import processes
 from deploy.local.metrics import Alertmanager, Prometheus
+from deploy.prometheus_rules import rules_yaml
 
 LEAKED = 34
 """Sessions that bring the database above 80 % and leave the responder a few."""
@@ -38,7 +39,7 @@ class Platform:
         *,
         webhook_url: str | None = None,
         webhook_token: str = "",
-        rules: str = monitoring.RULES,
+        rules: str = "",
     ) -> None:
         """Describe the platform; nothing starts yet.
 
@@ -46,7 +47,7 @@ class Platform:
             folder: Where everything but PostgreSQL writes; made when it is not there.
             webhook_url: The responder's door for Alertmanager; without it nobody is told.
             webhook_token: The bearer token of that door.
-            rules: The text of Prometheus's rules.
+            rules: The text of Prometheus's rules; those of the product, quick, when left out.
         """
         self.folder = folder.absolute()
         ssh_port, balancer_port, self.redis_port = processes.free_ports(3)
@@ -63,7 +64,7 @@ class Platform:
         self._prometheus = Prometheus(
             self.folder / "prometheus",
             monitoring.prometheus(self._alertmanager.port, self._targets),
-            files={monitoring.RULES_FILE: rules},
+            files={monitoring.RULES_FILE: rules or rules_yaml(window="10s", hold="2s")},
         )
         self._settings = host.Settings(
             folder=self._host_folder,
