@@ -1,5 +1,4 @@
-"""How a change is made: what stood there is read first and recorded, then the change is applied
-once.
+"""How a change is made: what stood there is read and recorded, then the change is applied.
 
 A change called ``system.verb`` is two or three activities:
 
@@ -49,9 +48,7 @@ class Targets:
 
 @asynccontextmanager
 async def heartbeats(note: str, every_seconds: float = 2.0) -> AsyncIterator[None]:
-    """Heartbeat while the body runs, so that a lost worker is noticed and a cancellation
-    arrives.
-    """
+    """Heartbeat while the body runs: a lost worker is noticed, and a cancellation arrives."""
 
     async def beat() -> None:
         while True:

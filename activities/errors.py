@@ -42,9 +42,7 @@ class Refused(Failed):
 
 
 class Gone(Failed):
-    """What was to be changed is not there any more; make it anew or let it be, never try
-    again.
-    """
+    """What was to be changed is not there any more: make it anew, or let it be."""
 
     def __init__(self, said: str) -> None:
         super().__init__(said, type="Gone", non_retryable=True)

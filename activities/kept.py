@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Kept(BaseModel):
-    """A part of the record: changed in place by the workflow, and read by old and new code alike."""
+    """A part of the record: changed in place by the workflow, read by old and new code."""
 
     model_config = ConfigDict(extra="ignore")

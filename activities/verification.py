@@ -112,16 +112,14 @@ class Verification:
         over = elapsed + timedelta(seconds=ask.every_seconds) > timedelta(
             seconds=ask.window_seconds
         )
-        verdict = hold(ask, samples, over=over) if ask.hold else recover(ask, samples, over=over)
+        verdict = hold(samples, over=over) if ask.hold else recover(ask, samples, over=over)
         if verdict is None:
             raise NotYet(samples[-1].note or "not yet", wait=timedelta(seconds=ask.every_seconds))
         return verdict
 
 
 def recover(ask: Watch, samples: list[Sample], *, over: bool) -> Verdict | None:
-    """Judge a watch after a step: *needed* good looks in a row end it, the end of the window
-    decides the rest.
-    """
+    """Judge a watch after a step: enough good looks in a row end it, else the window does."""
     streak = samples[-ask.needed :]
     if len(streak) == ask.needed and all(sample.good for sample in streak):
         return _verdict(Outcome.RECOVERED, samples, f"{ask.needed} good looks in a row")
@@ -136,10 +134,8 @@ def recover(ask: Watch, samples: list[Sample], *, over: bool) -> Verdict | None:
     return _verdict(Outcome.NOT_RECOVERED, samples, samples[-1].note)
 
 
-def hold(ask: Watch, samples: list[Sample], *, over: bool) -> Verdict | None:
-    """Judge a settling time: one bad look ends it; unknown looks neither count nor pass for
-    health.
-    """
+def hold(samples: list[Sample], *, over: bool) -> Verdict | None:
+    """Judge a settling time: one bad look ends it; an unknown one does not pass for health."""
     if samples[-1].good is False:
         return _verdict(Outcome.NOT_RECOVERED, samples, samples[-1].note)
     if not over:

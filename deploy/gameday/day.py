@@ -1,10 +1,11 @@
-"""A game day: a platform to break, the people's channels as stand-ins, and the real responder in between."""
+"""A game day: a platform to break, stand-ins for the channels, and the real responder."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,7 +34,20 @@ _BASELINE = "15s"
 class Day:
     """Everything that a game day needs, started by one call, all of it under one folder."""
 
-    def __init__(self, folder: Path, *, pace: float = PACE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        pace: float = PACE,
+        policy: Mapping[str, object] | None = None,
+    ) -> None:
+        """Describe the day; nothing starts yet.
+
+        Args:
+            folder: Where all of it is kept.
+            pace: What every wait of the responder is shortened by.
+            policy: What else of its policy is not as usual.
+        """
         self.folder = folder.absolute()
         token = kept_token(self.folder / "responder")
         door_port = free_port()
@@ -45,7 +59,8 @@ class Day:
         )
         self.slack = SlackStandIn(TOKEN, data=self.folder / "slack.json")
         self.pagerduty = PagerDutyStandIn([ROUTING_KEY], data=self.folder / "pagerduty.json")
-        self._pace, self._token, self._door_port = pace, token, door_port
+        self._policy = {"pace": pace, **(policy or {})}
+        self._token, self._door_port = token, door_port
         self._running = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -96,7 +111,7 @@ class Day:
             "PAGERDUTY__ROUTING_KEY": ROUTING_KEY,
             "PAGERDUTY__BASE_URL": self.pagerduty.url,
             "POLICY": {
-                "pace": self._pace,
+                **self._policy,
                 "people": {ENGINEER: {"approves": [risk.value for risk in Risk]}},
             },
             "GIVEN": {

@@ -1,4 +1,4 @@
-"""What the terminal shows of a game day: a story that is told once, line by line, and can be scrolled back."""
+"""What the terminal shows of a game day: a story told once, line by line, to scroll back in."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Show:
         self._lines = whole
 
     def samples(self, samples: list[Sample], record: Record) -> None:
-        """Tell how a watch goes on: when a look differs from the one before, and every few looks."""
+        """Tell how a watch goes on: at every turn, and every few looks."""
         fresh = samples[self._samples :]
         if not fresh:
             return
