@@ -1,5 +1,4 @@
-"""All that is known of an incident: one plain model that is shown, asked for, carried on and
-written down.
+"""All that is known of an incident: one plain model that is shown, asked for and carried on.
 
 The workflow owns it and is the only one to change it; everybody else gets a copy. Times are
 absolute, so that a

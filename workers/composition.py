@@ -12,6 +12,7 @@ from activities.changes import Targets
 from activities.errors import NotConfigured
 from activities.health import Health
 from activities.host import Host, HostNames
+from activities.incidents import Incidents
 from activities.pace import Pace
 from activities.pagerduty import PagerDuty
 from activities.pm2 import Pm2
@@ -54,7 +55,7 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
         # Trying again is Temporal's, and no proxy of the environment sees what we say.
         http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         parts.add(Library(PROCEDURES, _given(settings)), queue=Queue.INCIDENTS)
-        parts.add(Reports(settings.reports.folder, settings.reports.base_url))
+        parts.add(Reports(settings.reports.folder, settings.reports.base_url), Incidents())
         _watching(parts, settings, http, stack)
         _redis(parts, settings)
         await _postgres(parts, settings, targets, stack)

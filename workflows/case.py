@@ -1,16 +1,14 @@
-"""What the tracks of an incident share: its record, its policy, and the few ways in which the
-record changes.
-"""
+"""What the tracks of an incident share: record, policy, and the few ways to change the record."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, TimeoutType
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType
+from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 from activities.charts import Chart
 from activities.outbox import Unsent
@@ -28,7 +26,11 @@ SERVICE = SearchAttributeKey.for_keyword("Service")
 SEARCH_ATTRIBUTES = (INDICATOR, ALERT_NAME, SEVERITY, PHASE, ENVIRONMENT, SERVICE)
 
 MOST_ENTRIES = 300
-_ROUTINE = frozenset({"message", "update"})
+_ROUTINE = frozenset({"message", "update", "verification", "alert", "evidence"})
+"""What a timeline that is too long loses first: what people did and decided stays."""
+_MOST_PARTS = 12
+"""Slack shows no more in one entry."""
+_MOST_WHY = 600
 
 
 class Case:
@@ -56,6 +58,19 @@ class Case:
         """The intervals of the present severity."""
         return self.policy.severities[self.record.severity]
 
+    @property
+    def held(self) -> bool:
+        """Whether a person has said that no step is to be taken for now."""
+        hold = self.record.people.hold_until
+        return hold is not None and hold > self.now
+
+    @property
+    def outplanned(self) -> bool:
+        """Whether another alert matters most now than the one that the ladder was planned for."""
+        record = self.record
+        other = bool(record.firing) and record.planned_for != record.title
+        return record.plan_again and other and not record.people.taken_over_by
+
     def after(self, real_seconds: float) -> datetime:
         """Give the absolute time so many seconds of real life from now, at the policy's pace."""
         return self.now + self.policy.seconds(real_seconds)
@@ -69,16 +84,17 @@ class Case:
         record = self.record
         record.timeline.append(Entry(at=self.now, kind=kind, text=text, by=by))
         if len(record.timeline) > MOST_ENTRIES:
-            routine = (i for i, entry in enumerate(record.timeline) if entry.kind in _ROUTINE)
-            del record.timeline[next(routine, 1)]
+            later = list(enumerate(record.timeline))[1:]
+            del record.timeline[next((i for i, entry in later if entry.kind in _ROUTINE), 1)]
             record.left_out += 1
         if tell:
             self.tell(text if by == "responder" else f"{by}: {text}")
         self.changed()
 
     def changed(self, *, root: bool = False) -> None:
-        """Show the present state where people look at it; *root* brings the Slack message up to date too."""
-        # The details cost nothing, a message costs six history events: it is for what a reader must know.
+        """Show the present state; *root* brings the Slack message up to date too."""
+        # The details cost nothing, a message costs six history events: it is for what a reader
+        # must know.
         self.record.slack.dirty = self.record.slack.dirty or root
         workflow.set_current_details(details(self.record, self.policy))
 
@@ -103,67 +119,114 @@ class Case:
         self.note("alert", f"severity is now {severity.value}: {why}", tell=True)
         self.changed(root=True)
 
-    def tell(self, title: str, *lines: str, level: int | None = None, kind: str = "entry") -> None:
-        """Queue an entry for the Slack thread; *level* calls that level's person by name."""
-        mention = "" if level is None else self.policy.mentions.get(self.level_name(level), "")
+    # Telling people
+
+    def tell(self, title: str, *lines: str, calls: str = "", kind: str = "entry") -> None:
+        """Queue an entry for the Slack thread; *calls* names the level whose person is called."""
+        if self.record.slack.off:
+            return
+        mention = self.policy.mentions.get(calls, "")
         waiting = self.record.slack.unsent
         last = waiting[-1] if waiting else None
         if last and last.kind == kind == "entry" and not (last.tries or mention):
-            # Nobody has seen the last one yet: one message instead of two.
-            last.payload["parts"] += [{"text": line} for line in (title, *lines)]
-            return
+            parts = last.payload["parts"]
+            if len(parts) + 1 + len(lines) <= _MOST_PARTS:
+                # Nobody has seen the last one yet: one message instead of two.
+                parts += [{"text": line} for line in (title, *lines)]
+                return
         parts = [{"text": line} for line in lines]
         payload = {"title": title, "parts": parts, "mention": mention}
         waiting.append(self._unsent(kind, payload))
 
     def show_chart(self, chart: Chart) -> None:
         """Queue a picture for the Slack thread."""
-        payload = chart.model_dump(mode="json")
-        self.record.slack.unsent.append(self._unsent("chart", payload))
+        if not self.record.slack.off:
+            payload = chart.model_dump(mode="json")
+            self.record.slack.unsent.append(self._unsent("chart", payload))
 
     def page(self, urgency: Urgency, reason: str, *, level: int = 0) -> None:
         """Queue a page for on-call (level 0) or for somebody up the severity's chain."""
-        record = self.record
-        name = self.level_name(level)
-        self.record.pagerduty.unsent.append(
+        record, name = self.record, self.level_name(level)
+        if record.pagerduty.off:
+            self.tell(f"{name}: {reason}", calls=name)
+            self.note("page", f"{name} cannot be paged, and is called in Slack: {reason}")
+            return
+        record.pagerduty.unsent.append(
             self._unsent("page", {"level": name, "urgency": urgency.value, "why": reason})
         )
         if level == 0:
             record.page_urgency = urgency
         else:
-            self.tell(f"{name}: {reason}", level=level)
+            self.tell(f"{name}: {reason}", calls=name)
         self.note("page", f"{name} is paged, {urgency.value} urgency: {reason}")
 
-    def level_name(self, level: int) -> str:
-        """Name a level of the severity's chain; 0 is on-call."""
-        return ("on-call", *self.severity_policy.levels)[level]
+    def call(self, reason: str, urgency: Urgency = Urgency.HIGH) -> None:
+        """Page on-call about more than the opening; info, which pages nobody, is told in Slack."""
+        if self.severity_policy.page is not None:
+            self.page(urgency, reason)
+        else:
+            self.tell(reason, calls=self.level_name(0))
 
-    def follow_pages(self, kind: str) -> None:
-        """Queue "acknowledge" or "resolve" for every page that is open, or about to be."""
-        record = self.record
-        for key, route in record.paged.items():
-            payload = {"dedup_key": key, "route": route}
-            record.pagerduty.unsent.append(self._unsent(kind, payload))
+    def level_name(self, level: int) -> str:
+        """Name a level of the severity's chain; 0 is on-call, above the last is the last."""
+        names = ("on-call", *self.severity_policy.levels)
+        return names[min(level, len(names) - 1)]
+
+    def follow_pages(self, kind: Literal["acknowledge", "resolve"]) -> None:
+        """Queue "acknowledge" or "resolve" for every page that is open, or on its way."""
+        record, waiting = self.record, self.record.pagerduty.unsent
+        pages = dict(record.paged)
+        if kind == "acknowledge":
+            on_their_way = [message for message in waiting if message.kind == "page"]
+            pages |= {message.key: message.payload["level"] for message in on_their_way}
+            pages = {k: route for k, route in pages.items() if k not in record.acknowledged_pages}
+            record.acknowledged_pages += pages
+        else:
+            # Nobody is woken for what is over; a page that may have got through is closed.
+            tried = [message for message in waiting if message.kind == "page" and message.tries]
+            pages |= {message.key: message.payload["level"] for message in tried}
+            waiting[:] = [message for message in waiting if message.kind == "resolve"]
+            record.acknowledged_pages.clear()
+        for key, route in pages.items():
+            waiting.append(self._unsent(kind, {"dedup_key": key, "route": route}))
+
+    # Clocks
 
     def first_contact(self) -> None:
         """Start the clocks: somebody has been told (PROCEDURES: not `startsAt`)."""
-        record, policy = self.record, self.severity_policy
-        if record.told_at is not None:
-            return
-        record.told_at = self.now
-        self.start_clocks()
-        if policy.update_seconds is not None:
-            record.clocks.update_at = self.after(policy.update_seconds)
+        if self.record.told_at is None:
+            self.record.told_at = self.now
+            self.start_clocks()
 
     def start_clocks(self) -> None:
-        """Run the escalation clock from now, unless somebody has acknowledged."""
-        clocks, policy = self.record.clocks, self.severity_policy
-        if self.record.told_at is None or self.record.people.acknowledged_by:
+        """Run the clocks by the present severity; none is ever moved to a later time by this."""
+        record, policy = self.record, self.severity_policy
+        clocks, people = record.clocks, record.people
+        if record.told_at is None:
             return
-        clocks.escalate_at = self.after(policy.escalate_seconds)
+        clocks.update_at = self._sooner(clocks.update_at, policy.update_seconds)
+        if people.acknowledged_by:
+            clocks.renew_at = self._sooner(clocks.renew_at, 2 * policy.respond_seconds)
+            return
+        clocks.escalate_at = self._sooner(clocks.escalate_at, policy.escalate_seconds)
         clocks.urgent_at = (
-            None if policy.urgent_seconds is None else self.after(policy.urgent_seconds)
+            None
+            if policy.page is Urgency.HIGH or policy.urgent_seconds is None
+            else self._sooner(clocks.urgent_at, policy.urgent_seconds)
         )
+
+    def surely_broken(self) -> None:
+        """Lift "on-call only": by now it is known that something is wrong."""
+        if self.record.people.only_on_call:
+            self.record.people.only_on_call = False
+            self.note("alert", "it is broken indeed: everybody may be called")
+            self.start_clocks()
+
+    def _sooner(self, present: datetime | None, seconds: float | None) -> datetime | None:
+        if seconds is None:
+            return present
+        due = self.after(seconds)
+        return due if present is None else min(present, due)
 
     def _unsent(self, kind: str, payload: dict[str, Any]) -> Unsent:
         self.record.entries += 1
@@ -174,27 +237,23 @@ class Case:
 def why(error: BaseException) -> str:
     """Say in words why an activity failed."""
     cause = error.cause if isinstance(error, ActivityError) else error
-    if isinstance(cause, TimeoutError):
+    if isinstance(cause, ActivityTimeout):
         return {
-            TimeoutType.SCHEDULE_TO_START: "no worker took it up: is the worker of its task queue running?",
+            TimeoutType.SCHEDULE_TO_START: (
+                "no worker took it up: is the worker of its task queue running?"
+            ),
             TimeoutType.HEARTBEAT: "its worker stopped answering",
         }.get(cause.type or TimeoutType.START_TO_CLOSE, "it took too long")
     if isinstance(cause, ApplicationError):
-        return cause.message
-    return str(cause or error)
+        return cause.message[:_MOST_WHY]
+    return str(cause or error)[:_MOST_WHY]
 
 
 def kind_of(error: BaseException) -> str:
-    """Name the kind of an activity's failure: one of the error taxonomy, Timeout, Cancelled or
-    Unknown.
-    """
+    """Name the kind of a failure: of the error taxonomy, or Timeout, NoWorker, Unknown."""
     cause = error.cause if isinstance(error, ActivityError) else error
-    if isinstance(cause, TimeoutError):
+    if isinstance(cause, ActivityTimeout):
         return "NoWorker" if cause.type is TimeoutType.SCHEDULE_TO_START else "Timeout"
     if isinstance(cause, ApplicationError):
         return cause.type or "Unknown"
     return type(cause or error).__name__
-
-
-Interrupted = Callable[[], bool]
-"""Tells whether a wait should end early."""

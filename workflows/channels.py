@@ -1,32 +1,31 @@
 """The lanes to people: one message in flight each, in order, tried until it is taken.
 
-A lane never fails and never holds up anything else. The Slack root is a snapshot: only the
-newest state is sent, never
-a backlog of older ones; thread entries keep their order and wait for the root.
+A lane never fails and never holds up anything else. A message that is refused for what it says
+gives way after a while to those behind it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.charts import Chart
-from activities.messages import Entry
 from activities.outbox import Channel, Unsent
 from activities.pagerduty import Follow, PagerDuty
-from activities.slack import PostEntry, PostRoot, Slack, UpdateRoot
-from activities.slack_charts import PostChart, SlackCharts
 from workflows.case import Case, kind_of, why
 from workflows.deadlines import until
-from workflows.efforts import MESSAGE, PAGE, said
-from workflows.glance import glance, page_order
+from workflows.efforts import PAGE, said
+from workflows.glance import page_order
 
 _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(minutes=10)
-_MOST_ROOTS = 2
+PASSING = frozenset({"Unavailable", "Throttled", "Ambiguous", "Timeout", "NoWorker"})
+"""Failures of the way, not of the message: tried on for as long as the incident lives."""
+_MOST_TRIES = {"page": 3, "chart": 2}
+_MOST_TRIES_OF_OTHERS = 10
 
 
 class Lane(ABC):
@@ -38,6 +37,7 @@ class Lane(ABC):
         self._case = case
         self._channel = channel
         self._failures = 0
+        self._sending: Unsent | None = None
         self.busy = False
         """A message is in flight."""
 
@@ -50,7 +50,7 @@ class Lane(ABC):
         """Send for as long as the incident lives."""
         while True:
             await workflow.wait_condition(lambda: self.owes and not self._case.pausing)
-            self.busy = True
+            self.busy, self._sending = True, None
             try:
                 await self._send()
             except ActivityError as error:
@@ -76,16 +76,37 @@ class Lane(ABC):
             f"Try {self.name} again",
         )
 
+    def _take(self, message: Unsent) -> None:
+        """Count the try before it is made: whatever was tried may have arrived."""
+        self._sending = message
+        message.tries += 1
+
+    def _sent(self, message: Unsent) -> None:
+        """Take *message* off the list; meanwhile somebody else may have done so."""
+        if message in self._channel.unsent:
+            self._channel.unsent.remove(message)
+
     def _failed(self, error: ActivityError) -> None:
         self._failures += 1
+        message = self._sending
         if kind_of(error) == "NotConfigured":
-            self._channel.off = why(error)
+            unsaid, self._channel.off = list(self._channel.unsent), why(error)
             self._channel.unsent.clear()
             self._case.note("problem", f"{why(error)}. Nothing is sent there.")
+            for message in unsaid:
+                self._lost(message)
+        elif message and kind_of(error) not in PASSING and _tried_enough(message):
+            self._failures = 0
+            self._sent(message)
+            self._case.note("problem", f"{self.name} refuses a {message.kind}: {why(error)}")
+            self._lost(message)
         elif self._failures == 1:
             self._case.note(
                 "problem", f"{self.name} does not take our messages: {why(error)}. Trying on."
             )
+
+    def _lost(self, message: Unsent) -> None:  # noqa: B027 (most lanes have nothing else to try)
+        """Do what else can be done about a message that will never be sent."""
 
     def _recovered(self) -> None:
         if self._failures:
@@ -102,6 +123,7 @@ class PagerDutyLane(Lane):
     async def _send(self) -> None:
         message = self._channel.unsent[0]
         case = self._case
+        self._take(message)
         if message.kind == "page":
             level = message.payload["level"]
             paged = await workflow.execute_activity_method(
@@ -109,136 +131,36 @@ class PagerDutyLane(Lane):
                 page_order(case.record, case.policy, message),
                 **said(PAGE, f"Page {level}"),
             )
-            case.record.paged[paged.dedup_key] = paged.route
+            case.record.paged[message.key] = paged.route
             if case.record.paged_at is None:
                 case.record.paged_at = case.now
             case.first_contact()
         else:
             acknowledges = message.kind == "acknowledge"
+            key = message.payload["dedup_key"]
+            # By the route that took the page; one that was only on its way went by its level's.
+            route = case.record.paged.get(key, message.payload["route"])
             await workflow.execute_activity_method(
                 PagerDuty.acknowledge if acknowledges else PagerDuty.resolve,
-                Follow.model_validate(message.payload),
+                Follow(dedup_key=key, route=route),
                 **said(PAGE, f"{message.kind.capitalize()} the page"),
             )
             if message.kind == "resolve":
-                case.record.paged.pop(message.payload["dedup_key"], None)
-        self._channel.unsent.remove(message)
+                case.record.paged.pop(key, None)
+        self._sent(message)
+
+    def _lost(self, message: Unsent) -> None:
+        if message.kind == "page":
+            level, reason = message.payload["level"], message.payload["why"]
+            self._case.tell(f"{level} could not be paged, please call: {reason}", calls=level)
 
 
-class SlackLane(Lane):
-    """The root message, then the thread."""
+def _tried_enough(message: Unsent) -> bool:
+    return message.tries >= _MOST_TRIES.get(message.kind, _MOST_TRIES_OF_OTHERS)
 
-    name = "Slack"
 
-    @property
-    def owes(self) -> bool:
-        """Whether the root is older than the record, or the thread is behind."""
-        channel = self._channel
-        return not channel.off and (channel.dirty or bool(channel.unsent))
-
-    async def _send(self) -> None:
-        channel = self._channel
-        if not channel.ts:
-            await self._post_root()
-        elif channel.dirty:
-            await self._update_root()
-        else:
-            await self._post_entry(channel.unsent[0])
-
-    def _recovered(self) -> None:
-        super()._recovered()
-        self._case.first_contact()
-
-    async def _post_root(self) -> None:
-        case, channel = self._case, self._channel
-        channel.dirty = False
-        maybe_sent, channel.tried_root = channel.tried_root, True
-        try:
-            posted = await workflow.execute_activity_method(
-                Slack.post_root,
-                PostRoot(
-                    glance=glance(case.record, case.policy, case.key(f"root-{channel.roots}")),
-                    oldest=case.record.opened_at,
-                    read_back=maybe_sent,
-                ),
-                **said(MESSAGE, "Post the incident to Slack"),
-            )
-        except ActivityError:
-            channel.dirty = True
-            raise
-        channel.channel_id, channel.ts = posted.channel_id, posted.ts
-        channel.roots += 1
-
-    async def _update_root(self) -> None:
-        case, channel = self._case, self._channel
-        channel.dirty = False
-        try:
-            await workflow.execute_activity_method(
-                Slack.update_root,
-                UpdateRoot(
-                    channel_id=channel.channel_id,
-                    ts=channel.ts,
-                    glance=glance(case.record, case.policy, case.key(f"root-{channel.roots - 1}")),
-                ),
-                **said(MESSAGE, "Bring the Slack message up to date"),
-            )
-        except ActivityError as error:
-            if kind_of(error) == "Gone":
-                self._lost_root(error)
-                return
-            channel.dirty = True
-            raise
-
-    async def _post_entry(self, message: Unsent) -> None:
-        case, channel = self._case, self._channel
-        again = message.tries > 0
-        message.tries += 1
-        effort = said(MESSAGE, "Post to the Slack thread")
-        oldest = case.record.opened_at
-        try:
-            if message.kind == "chart":
-                await workflow.execute_activity_method(
-                    SlackCharts.post_chart,
-                    PostChart(
-                        channel_id=channel.channel_id,
-                        thread_ts=channel.ts,
-                        key=message.key,
-                        chart=Chart.model_validate(message.payload),
-                        oldest=oldest,
-                        read_back=again,
-                    ),
-                    **effort,
-                )
-            else:
-                await workflow.execute_activity_method(
-                    Slack.post_entry,
-                    PostEntry(
-                        channel_id=channel.channel_id,
-                        thread_ts=channel.ts,
-                        entry=Entry(key=message.key, **message.payload),
-                        oldest=oldest,
-                        read_back=again,
-                    ),
-                    **effort,
-                )
-        except ActivityError as error:
-            if kind_of(error) == "Gone":
-                self._lost_root(error)
-                return
-            raise
-        channel.unsent.remove(message)
-
-    def _lost_root(self, error: ActivityError) -> None:
-        channel = self._channel
-        if channel.roots >= _MOST_ROOTS:
-            channel.off = why(error)
-            channel.unsent.clear()
-            self._case.note(
-                "problem",
-                f"The Slack message is gone again ({why(error)}). Nothing more is posted.",
-            )
-            return
-        channel.ts, channel.tried_root, channel.dirty = "", False, True
-        self._case.note(
-            "problem", f"The Slack message is gone ({why(error)}). A new one is posted."
-        )
+def raise_bugs(tracks: list[asyncio.Task[None]]) -> None:
+    """Let a bug in a track fail the workflow task, where it is seen, instead of dying unseen."""
+    for track in tracks:
+        if track.done():
+            track.result()

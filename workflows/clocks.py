@@ -10,16 +10,14 @@ from temporalio import workflow
 
 from activities.people import Clocks
 from activities.record import Phase
-from activities.words import Urgency
+from activities.words import Risk, Urgency
 from workflows.case import Case
 from workflows.deadlines import until
 from workflows.glance import eta, status
 
 
 class Alarm:
-    """Wakes the right person when the others stay silent. All deadlines are absolute and stand
-    in the record.
-    """
+    """Wakes the right person when the others stay silent; every deadline stands in the record."""
 
     def __init__(self, case: Case) -> None:
         self._case = case
@@ -38,7 +36,8 @@ class Alarm:
             # A later deadline needs no new timer: it is looked at when this one ends.
             await until(partial(self._earlier, due), due, self._rings[name][0])
             for ring, at in self._running():
-                if at <= self._case.now:
+                # One ring may have moved another's time.
+                if at <= self._case.now and getattr(self._clocks, ring) == at:
                     setattr(self._clocks, ring, None)
                     self._rings[ring][1]()
 
@@ -76,7 +75,8 @@ class Alarm:
         people.level += 1
         name = case.level_name(people.level)
         case.note("escalation", f"nobody has acknowledged: {name} is called", tell=True)
-        case.page(Urgency.HIGH, "nobody has acknowledged", level=people.level)
+        urgency = Urgency.HIGH if policy.page is not None else Urgency.LOW
+        case.page(urgency, "nobody has acknowledged", level=people.level)
         if people.level < len(policy.levels):
             self._clocks.escalate_at = case.after(policy.escalate_seconds)
 
@@ -88,8 +88,7 @@ class Alarm:
         case, people, policy = self._case, self._case.record.people, self._case.severity_policy
         if not people.renewal_asked:
             people.renewal_asked = True
-            people_name = people.acknowledged_by
-            case.page(Urgency.HIGH, f"is {people_name} still on it? Please acknowledge again")
+            case.call(f"is {people.acknowledged_by} still on it? Please acknowledge again")
             self._clocks.renew_at = case.after(policy.respond_seconds)
             return
         case.note(
@@ -103,8 +102,10 @@ class Alarm:
         seconds = case.severity_policy.update_seconds
         if seconds is None:
             return
+        if any(step.risk is Risk.OUTAGE and step.in_place for step in record.steps):
+            seconds = min(seconds, case.policy.outage_update_seconds)
         self._clocks.update_at = case.after(seconds)
         # One update replaces another that has not been sent: nobody wants a backlog of them.
         waiting = record.slack.unsent
-        waiting[:] = [message for message in waiting if message.kind != "update"]
+        waiting[:] = [message for message in waiting if message.kind != "update" or message.tries]
         case.tell(f"Update: {status(record)}. ETA {eta(record, case.policy)}.", kind="update")

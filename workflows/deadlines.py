@@ -12,8 +12,7 @@ async def until(condition: Callable[[], bool], deadline: datetime | None, why: s
     """Wait for *condition*, at most until *deadline*; tell whether it came true.
 
     A deadline in the past asks the condition once. (A timer with a negative delay would make
-    every workflow task fail,
-    and with it the incident, for ever.)
+    every workflow task fail, and with it the incident, for ever.)
     """
     if condition():
         return True

@@ -12,24 +12,35 @@ _TICKS = {
     StepState.RUNNING: "⏳",
     StepState.DONE: "☑️",
     StepState.HELPED: "✅",
-    StepState.UNHELPFUL: "➖",
+    StepState.UNHELPFUL: "〰️",
     StepState.UNCERTAIN: "❔",
     StepState.FAILED: "❌",
     StepState.SKIPPED: "⏭️",
     StepState.UNDONE: "↩️",
 }
 _LINES = 25
-_SAFE = str.maketrans({"<": "&lt;", ">": "&gt;", "|": "\\|", "`": "'", "\n": " "})
+_SAFE = str.maketrans({
+    "<": "&lt;", ">": "&gt;", "`": "'",
+    **{sign: f"\\{sign}" for sign in "\\|[]*_~#"},
+})  # fmt: skip
+"""Labels and log lines come from outside: neither tags nor links nor emphasis of theirs."""
+_MOST = 400
 
 
 def details(record: Record, policy: Policy) -> str:
-    """Write the page: first what is asked of the reader, then status, plan, timeline and the
-    exact commands.
-    """
+    """Write the page: what is asked of the reader, status, plan, timeline, exact commands."""
     lines = [
         f"### {_safe(record.asks) or 'Nothing is needed from you'}",
         "",
-        f"**{record.severity.value}** · **{record.phase.value}** · {_safe(record.title)} on {_safe(record.service)}",
+        *(f"- {_safe(line)}" for line in (record.question.details if record.question else ())),
+        "",
+        " · ".join(
+            (
+                f"**{record.severity.value}**",
+                f"**{record.phase.value}**",
+                f"{_safe(record.title)} on {_safe(record.service)}",
+            )
+        ),
         "",
         f"- **Impact** {_safe(impact(record))}",
         f"- **Status** {_safe(status(record))}",
@@ -61,4 +72,5 @@ def details(record: Record, policy: Policy) -> str:
 
 
 def _safe(text: str) -> str:
-    return text[:400].translate(_SAFE)
+    plain = " ".join(text[:_MOST].split())
+    return plain.translate(_SAFE)

@@ -8,6 +8,8 @@ from enum import StrEnum
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType, ActivityConfig, LocalActivityConfig
 
+from activities.words import cut
+
 
 class Queue(StrEnum):
     """Task queues: each has its own slots, so that a hanging Slack delays no page."""
@@ -18,6 +20,10 @@ class Queue(StrEnum):
     PAGES = "pages"
     CHANGES = "changes"
 
+
+_NEVER = ("NotFoundError",)
+"""Of the SDK: no worker of that queue knows the activity, and trying again teaches it to none."""
+_MOST_SUMMARY = 200
 
 CONSULT = LocalActivityConfig(
     start_to_close_timeout=timedelta(seconds=2),
@@ -51,7 +57,9 @@ READ = ActivityConfig(
     start_to_close_timeout=timedelta(seconds=20),
     schedule_to_close_timeout=timedelta(minutes=2),
     schedule_to_start_timeout=timedelta(minutes=1),
-    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=4),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=1), maximum_attempts=4, non_retryable_error_types=_NEVER
+    ),
 )
 """What stands there before a change."""
 
@@ -60,10 +68,13 @@ CHANGE = ActivityConfig(
     schedule_to_start_timeout=timedelta(minutes=1),
     heartbeat_timeout=timedelta(seconds=10),
     cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_attempts=4),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=2), maximum_attempts=4, non_retryable_error_types=_NEVER
+    ),
 )
-"""A change to production: every attempt after the first looks before it acts. Its outcome is
-always waited for."""
+"""A change to production: every attempt after the first looks before it acts.
+
+Its outcome is always waited for."""
 
 DOCUMENT = ActivityConfig(
     task_queue=Queue.PROBES,
@@ -75,14 +86,15 @@ DOCUMENT = ActivityConfig(
 
 
 def said(effort: ActivityConfig, summary: str) -> ActivityConfig:
-    """Give *effort* the plain words that people read in the Temporal UI."""
-    return {**effort, "summary": summary}
+    """Give *effort* the plain words that people read in the Temporal UI.
+
+    The server refuses a workflow task for a summary over 400 bytes, again and again.
+    """
+    return {**effort, "summary": cut(" ".join(summary.split()), _MOST_SUMMARY)}
 
 
 def probe(seconds: float) -> ActivityConfig:
-    """A read-only check with its own short time-out: tried twice, then recorded as not
-    readable.
-    """
+    """A read-only check with its own short time-out, tried twice."""
     return ActivityConfig(
         task_queue=Queue.PROBES,
         start_to_close_timeout=timedelta(seconds=seconds),
@@ -92,9 +104,7 @@ def probe(seconds: float) -> ActivityConfig:
 
 
 def watch(every: timedelta, window: timedelta) -> ActivityConfig:
-    """A verification: one attempt a look, no slot held in between, given up well after its
-    window.
-    """
+    """A verification: one attempt a look, no slot held in between."""
     return ActivityConfig(
         task_queue=Queue.PROBES,
         start_to_close_timeout=timedelta(seconds=30),

@@ -7,10 +7,15 @@ from datetime import datetime
 from activities.messages import Fact, Glance, Link, PlanLine, PlanState
 from activities.outbox import Unsent
 from activities.pagerduty import Page
+from activities.prometheus import spoken
 from activities.record import Phase, PlannedStep, Record, StepState
 from activities.verification import Below
 from activities.words import Urgency
 from workflows.policy import Policy
+
+FAILING = "failing"
+DEPLOYMENT = "deployment"
+"""Keys of the probes that every root message shows, whichever procedure asked."""
 
 _STATES = {
     StepState.PLANNED: PlanState.NEXT,
@@ -47,7 +52,7 @@ def glance(record: Record, policy: Policy, key: str) -> Glance:
         next_action_at=record.next_action_at,
         asks=record.asks,
         acknowledged_by=record.people.acknowledged_by,
-        facts=tuple(facts(record)),
+        facts=tuple(facts(record, policy)),
         commands=commands(record),
         links=tuple(links(record, policy)),
         over=record.phase is Phase.RESOLVED,
@@ -67,7 +72,7 @@ def page_order(record: Record, policy: Policy, message: Unsent) -> Page:
         summary=f"{record.title} on {record.service}: {message.payload['why']}",
         source=record.environment or record.service,
         component=record.service,
-        details=(Fact(label="incident", value=record.id), *facts(record)),
+        details=(Fact(label="incident", value=record.id), *facts(record, policy)),
         links=tuple(links(record, policy)),
         at=message.queued_at,
     )
@@ -98,9 +103,7 @@ def status(record: Record) -> str:
 
 
 def eta(record: Record, policy: Policy) -> str:
-    """Tell how long it takes if the step that runs helps; only the ladder knows, else
-    "unknown".
-    """
+    """Tell how long it takes if the present step helps; only the ladder knows."""
     if record.phase is Phase.RESOLVED:
         return "over"
     if record.phase in (Phase.MITIGATING, Phase.VERIFYING) and any(
@@ -118,26 +121,68 @@ def line(step: PlannedStep) -> str:
     return f"{step.effect}{said}"
 
 
-def facts(record: Record) -> list[Fact]:
+def facts(record: Record, policy: Policy) -> list[Fact]:
     """Pick the figures that matter at a glance."""
     found = [Fact(label="alerts", value=f"{len(record.firing)} of {len(record.alerts)} firing")]
     condition = record.facts.condition if record.facts else None
     last = record.watches[-1].samples[-1] if record.watches and record.watches[-1].samples else None
     if isinstance(condition, Below):
         now = (
-            "no data" if last is None or last.value is None else f"{last.value:.3g}{condition.unit}"
+            "no data" if last is None or last.value is None else spoken(last.value, condition.unit)
         )
         found.append(
             Fact(
                 label="now / recovered below",
-                value=f"{now} / {condition.threshold:g}{condition.unit}",
+                value=f"{now} / {spoken(condition.threshold, condition.unit)}",
             )
         )
+    if failing := _failing(record):
+        found.append(Fact(label="requests failing", value=failing))
+    if deployed := _deployed(record):
+        found.append(Fact(label="last deployment", value=deployed))
+    found.append(Fact(label="who is awake", value=_awake(record, policy)))
     if record.recurrence:
         found.append(Fact(label="came back", value=f"{record.recurrence} times"))
-    if record.people.level:
-        found.append(Fact(label="escalated", value=f"level {record.people.level}"))
     return found
+
+
+def _failing(record: Record) -> str:
+    """Say which share of the requests fails, where a probe has looked."""
+    for reading in record.readings:
+        if reading.key == FAILING and isinstance(reading.answer, dict):
+            value = reading.answer.get("value")
+            return "no data" if not isinstance(value, int | float) else f"{value:.1%}"
+    return ""
+
+
+def _deployed(record: Record) -> str:
+    """Say what was deployed last and by whom, where a probe has looked."""
+    for reading in record.readings:
+        if reading.key != DEPLOYMENT:
+            continue
+        if reading.failed or not isinstance(reading.answer, dict):
+            return "could not be read"
+        last = reading.answer.get("last") or [None]
+        if not isinstance(last[0], dict):
+            return "none known"
+        minutes = reading.answer.get("newest_minutes_ago")
+        ago = f", {words(60 * minutes)} ago" if isinstance(minutes, int | float) else ""
+        by = last[0].get("author") or "unknown"
+        return f"{last[0].get('release') or 'unknown'} by {by}{ago}"
+    return ""
+
+
+def _awake(record: Record, policy: Policy) -> str:
+    """Say who has it, and who else was called."""
+    people = record.people
+    levels = policy.severities[record.severity].levels[: people.level]
+    called = ", ".join(("on-call", *levels) if record.paged_at else levels)
+    calls = f" (called: {called})" if called else ""
+    if people.taken_over_by:
+        return f"{people.taken_over_by} has taken over{calls}"
+    if people.acknowledged_by:
+        return f"{people.acknowledged_by} since {clock(people.acknowledged_at)}{calls}"
+    return f"nobody has acknowledged{calls}"
 
 
 def commands(record: Record) -> tuple[str, ...]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from temporalio.exceptions import ApplicationError
 
-from activities.people import Question
-from activities.record import Phase, PlannedStep, Resolution, StepState
+from activities.record import Phase, Resolution, StepState
 from activities.words import Urgency
 from workflows.acts import Act, ActKind
 from workflows.case import Case
 from workflows.glance import words
-from workflows.policy import Rights
+from workflows.questions import APPROVED, REJECTED, Questions
 
 MOST_HANDLED = 200
-EXPIRED = "expired"
+_REFUSED = "refused: "
 
 
 class Hands:
@@ -23,10 +23,11 @@ class Hands:
 
     def __init__(self, case: Case) -> None:
         self._case = case
+        self._questions = Questions(case)
         self._perform: dict[ActKind, Callable[[Act], str]] = {
             ActKind.ACKNOWLEDGE: self._acknowledge,
-            ActKind.APPROVE: self._approve,
-            ActKind.REJECT: self._reject,
+            ActKind.APPROVE: partial(self._answer, APPROVED),
+            ActKind.REJECT: partial(self._answer, REJECTED),
             ActKind.HOLD: self._hold,
             ActKind.TAKE_OVER: self._take_over,
             ActKind.HAND_BACK: self._hand_back,
@@ -37,9 +38,11 @@ class Hands:
 
     def refuse(self, kind: ActKind, act: Act) -> None:
         """Raise the reason why *act* cannot be done now; do nothing if it can."""
-        if act.id in self._case.record.handled:
-            return
-        reason = self._refusal(kind, act)
+        handled = self._case.record.handled.get(act.id)
+        if handled is None:
+            reason = self._refusal(kind, act)
+        else:
+            reason = handled.removeprefix(_REFUSED) if handled.startswith(_REFUSED) else ""
         if reason:
             raise ApplicationError(reason, type="Refused", non_retryable=True)
 
@@ -49,10 +52,8 @@ class Hands:
         if act.id in record.handled:
             return record.handled[act.id]
         said = self._perform[kind](act)
-        record.handled[act.id] = said
-        while len(record.handled) > MOST_HANDLED:
-            del record.handled[next(iter(record.handled))]
-        if act.by not in record.people.took_part:
+        self._remember(act, said)
+        if act.person and act.by not in record.people.took_part:
             record.people.took_part.append(act.by)
         self._case.changed(root=kind is not ActKind.NOTE)
         return said
@@ -64,118 +65,87 @@ class Hands:
         reason = self._refusal(kind, act)
         if reason:
             self._case.note("person", f"{kind.value} was refused: {reason}", by=act.by, tell=True)
-            self._case.record.handled[act.id] = f"refused: {reason}"
+            self._remember(act, _REFUSED + reason)
             return
         self.perform(kind, act)
 
+    def _remember(self, act: Act, said: str) -> None:
+        handled = self._case.record.handled
+        handled[act.id] = said
+        while len(handled) > MOST_HANDLED:
+            del handled[next(iter(handled))]
+
     def _refusal(self, kind: ActKind, act: Act) -> str:
-        record, people = self._case.record, self._case.record.people
-        rights = self._case.policy.rights(act.by)
+        case, record = self._case, self._case.record
+        people, text = record.people, act.text.strip()
         if kind in (ActKind.APPROVE, ActKind.REJECT):
-            return self._answer_refusal(act, rights)
-        if rights is None or not rights.responder:
-            return f"{act.by} does not have the responder role"
-        if kind is ActKind.NOTE:
-            return "" if act.text.strip() else "a note needs a text"
-        if record.phase is Phase.RESOLVED or record.resolution is not None:
-            return "the incident is over"
-        if kind is ActKind.ACKNOWLEDGE and not act.person:
-            return "only a person can acknowledge: a bot's or an integration's word does not count"
-        if kind is ActKind.TAKE_OVER and people.taken_over_by == act.by:
-            return f"{act.by} has it already"
-        if kind is ActKind.HAND_BACK and not people.taken_over_by:
-            return "nobody has taken it over"
-        if kind is ActKind.RESOLVE and not act.text.strip():
-            return "resolving needs a reason: say why it is over"
-        if kind is ActKind.ESCALATE and people.level >= len(self._case.severity_policy.levels):
-            return (
-                f"{self._case.level_name(people.level)} has been called: there is no higher level"
-            )
-        return ""
-
-    def _answer_refusal(self, act: Act, rights: Rights | None) -> str:
-        record = self._case.record
-        question = self._question(act)
-        if question is None:
-            return "there is no such question: the incident is asking nothing like it now"
-        if question.answer in ("approved", "rejected"):
-            return f"it was already {question.answer} by {question.by}"
-        if rights is None or question.risk not in rights.approves:
-            may = ", ".join(self._case.policy.approvers(question.risk)) or "nobody in the settings"
-            return f"{act.by} may not decide about {question.risk.value} steps; {may} may"
-        if record.people.taken_over_by:
-            return f"{record.people.taken_over_by} has taken it over: hand it back first"
-        if question.answer == EXPIRED and self._late(question) is None:
-            return "the question has expired and things have moved on since"
-        if record.resolution is not None:
-            return "the incident is over"
-        return ""
-
-    def _question(self, act: Act) -> Question | None:
-        record = self._case.record
-        if not act.question:
-            return record.question or (record.questions[-1] if record.questions else None)
-        known = [*record.questions, *([record.question] if record.question else [])]
-        return next((q for q in reversed(known) if q.id == act.question), None)
-
-    def _late(self, question: Question) -> PlannedStep | None:
-        """Find the step of an expired question, if nothing was changed since it was asked."""
-        ladder = self._case.record.ladder
-        moved = any(step.started_at and step.started_at > question.asked_at for step in ladder)
-        skipped = (s for s in ladder if s.key == question.step and s.state is StepState.SKIPPED)
-        return None if moved else next(skipped, None)
+            return self._questions.refusal(act)
+        rights = case.policy.rights(act.by)
+        over = record.phase is Phase.RESOLVED or record.resolution is not None
+        highest = case.level_name(people.level)
+        reasons = (
+            (
+                rights is None or not rights.responder,
+                f"{act.by} does not have the responder role",
+            ),
+            (kind is ActKind.NOTE and not text, "a note needs a text"),
+            (kind is not ActKind.NOTE and over, "the incident is over"),
+            (
+                kind is ActKind.ACKNOWLEDGE and not act.person,
+                "only a person can acknowledge: a bot's or an integration's word does not count",
+            ),
+            (
+                kind is ActKind.TAKE_OVER and people.taken_over_by == act.by,
+                f"{act.by} has it already",
+            ),
+            (
+                kind is ActKind.HAND_BACK and not people.taken_over_by,
+                "nobody has taken it over",
+            ),
+            (
+                kind is ActKind.RESOLVE and not text,
+                "resolving needs a reason: say why it is over",
+            ),
+            (
+                kind is ActKind.ESCALATE and people.level >= len(case.severity_policy.levels),
+                f"{highest} has been called: there is no higher level",
+            ),
+        )
+        return next((reason for holds, reason in reasons if holds), "")
 
     def _seen(self, act: Act) -> None:
         """Count somebody's presence: whoever decides has acknowledged."""
         case, people, clocks = self._case, self._case.record.people, self._case.record.clocks
         if not act.person:
             return
-        first = not people.acknowledged_by
         people.acknowledged_by = act.by
+        people.acknowledged_at = people.acknowledged_at or case.now
         people.renewal_asked = False
         clocks.escalate_at = clocks.urgent_at = None
         clocks.renew_at = case.after(2 * case.severity_policy.respond_seconds)
-        if first:
-            people.acknowledged_at = people.acknowledged_at or case.now
-            case.follow_pages("acknowledge")
+        case.follow_pages("acknowledge")
 
     def _acknowledge(self, act: Act) -> str:
         case = self._case
         already = case.record.people.acknowledged_by
         self._seen(act)
         held = words(2 * case.severity_policy.respond_seconds * case.policy.pace)
-        case.note("person", f"acknowledged by {act.via}", by=act.by, tell=not already)
+        case.note("person", f"acknowledged by {act.via}", by=act.by, tell=already != act.by)
         return f"acknowledged; it holds for {held}"
 
-    def _approve(self, act: Act) -> str:
-        case, question = self._case, self._question(act)
-        if question is None:
-            return ""
-        late = self._late(question) if question.answer == EXPIRED else None
-        question.answer, question.by = "approved", act.by
-        if late is not None:
-            late.state, late.approved_by, late.said = StepState.PLANNED, act.by, ""
+    def _answer(self, word: str, act: Act) -> str:
+        said = self._questions.answer(act, word)
         self._seen(act)
-        case.note("person", f"approved: {question.text}", by=act.by, tell=True)
-        return f"approved: {question.text}"
-
-    def _reject(self, act: Act) -> str:
-        case, question = self._case, self._question(act)
-        if question is None:
-            return ""
-        question.answer, question.by = "rejected", act.by
-        self._seen(act)
-        reason = f" ({act.text})" if act.text else ""
-        case.note("person", f"rejected{reason}: {question.text}", by=act.by, tell=True)
-        return f"rejected: {question.text}"
+        return said
 
     def _hold(self, act: Act) -> str:
         case, people = self._case, self._case.record.people
         people.hold_until, people.held_by = case.after(act.minutes * 60), act.by
+        self._questions.postpone(people.hold_until)
         self._seen(act)
         said = f"no further step for {words(act.minutes * 60 * case.policy.pace)}"
         case.note("person", f"hold: {said}", by=act.by, tell=True)
-        return said
+        return said + self._running()
 
     def _take_over(self, act: Act) -> str:
         case, people = self._case, self._case.record.people
@@ -183,6 +153,7 @@ class Hands:
         self._seen(act)
         kept = [step.effect for step in case.record.temporary]
         said = "you have it: no further step is taken; measuring, reminding and recording go on"
+        said += self._running()
         if kept:
             said += f". Still in place: {'; '.join(kept)}"
         case.note("person", f"took over. {said}", by=act.by, tell=True)
@@ -205,19 +176,30 @@ class Hands:
             at=case.now,
             still_temporary=[step.effect for step in record.temporary],
         )
+        # What began to fire before this was known to whoever said it; what begins later is not.
+        record.refired = False
         self._seen(act)
         case.note("person", f"resolved: {act.text}", by=act.by, tell=True)
-        return "resolved; the report is being written"
+        return f"resolved; the report is being written{self._running()}"
 
     def _escalate(self, act: Act) -> str:
-        case, people = self._case, self._case.record.people
+        case, record = self._case, self._case.record
+        people, policy = record.people, case.severity_policy
         people.level += 1
         name = case.level_name(people.level)
         reason = f": {act.text}" if act.text else ""
         case.page(Urgency.HIGH, f"{act.by} asks for you{reason}", level=people.level)
         case.note("escalation", f"escalated to {name}{reason}", by=act.by)
+        if not people.acknowledged_by:
+            more = people.level < len(policy.levels)
+            record.clocks.escalate_at = case.after(policy.escalate_seconds) if more else None
         return f"{name} is being paged"
 
     def _note(self, act: Act) -> str:
         self._case.note("note", act.text, by=act.by, tell=True)
         return "noted"
+
+    def _running(self) -> str:
+        """Say what is being changed at this moment: it is finished first."""
+        running = [s.effect for s in self._case.record.steps if s.state is StepState.RUNNING]
+        return f". This is finished first: {'; '.join(running)}" if running else ""

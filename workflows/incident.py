@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.alerts import Alert, Notice
+    from activities.people import Clocks, People
     from activities.record import Phase, Record
     from activities.words import Order, Severity
     from workflows.acts import Act, ActKind, PersonAct
     from workflows.policy import Policy
-    from workflows.post_incident import Aftermath, PostIncident
 
 from workflows.case import Case
-from workflows.channels import PagerDutyLane, SlackLane
+from workflows.channels import PagerDutyLane, raise_bugs
 from workflows.clocks import Alarm
-from workflows.deadlines import until
+from workflows.farewell import Farewell
 from workflows.hands import Hands
 from workflows.intake import Intake
-from workflows.reconciliation import Reconciliation
 from workflows.response import Response
+from workflows.slack_lane import SlackLane
 
 
 class Opening(Order):
@@ -47,10 +48,8 @@ class Incident:
     """One incident.
 
     Alerts and people's fallback acts come as signals and are only put into an inbox. People's
-    acts are updates. Three
-    tracks run side by side, and the failure of one reaches no other: the response, the clocks
-    on people, and a lane for
-    each channel.
+    acts are updates. Three tracks run side by side, and the failure of one reaches no other: the
+    response, the clocks on people, and a lane for each channel.
     """
 
     @workflow.init
@@ -63,36 +62,37 @@ class Incident:
         self._intake = Intake(self._case, self._hands)
         if opening.record is None:
             self._intake.waiting.append(Notice(alerts=(opening.first,)))
-        self._lanes = (
-            PagerDutyLane(self._case, record.pagerduty),
-            SlackLane(self._case, record.slack),
+        self._farewell = Farewell(
+            self._case,
+            (PagerDutyLane(self._case, record.pagerduty), SlackLane(self._case, record.slack)),
         )
+        self._cancelled = False
 
     @workflow.run
     async def run(self, opening: Opening) -> Closed:  # noqa: ARG002 - taken by __init__
-        """Respond until it is over, and close only when nothing is left to be said or heard."""
+        """Respond until it is over, and close only when nothing is left to be said or heard.
+
+        All of it in tasks of its own, so that cancelling the workflow tears nothing down.
+        """
         self._intake.absorb()
+        self._case.changed()
         tracks = [
             asyncio.create_task(track)
             for track in (
                 self._listen(),
                 Alarm(self._case).run(),
-                *(lane.run() for lane in self._lanes),
+                *(lane.run() for lane in self._farewell.lanes),
             )
         ]
-        record = self._case.record
-        while True:
-            await self._respond(tracks)
-            if record.phase is not Phase.RESOLVED:
-                await self._continue_as_new()
-            await self._say_the_rest(tracks)
-            await self._linger(tracks)
-            # From here to the return there is no await: nothing can arrive unseen.
-            self._intake.absorb()
-            if record.refired:
-                self._reopen()
-            elif self._finished():
-                return _closed(record)
+        life = asyncio.create_task(self._live())
+        while not life.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await workflow.wait_condition(
+                    lambda: life.done() or any(t.done() for t in tracks) or self._unheard
+                )
+            raise_bugs(tracks)
+            self._hear_cancellation()
+        return life.result()
 
     # What comes in
 
@@ -199,94 +199,60 @@ class Incident:
             await workflow.wait_condition(lambda: bool(self._intake.waiting))
             self._intake.absorb()
 
-    async def _respond(self, tracks: list[asyncio.Task[None]]) -> None:
-        """Run the response in a task of its own, so that cancelling the workflow does not tear
-        it down.
-        """
-        response = asyncio.create_task(Response(self._case).run())
-        while not response.done():
-            try:
-                await workflow.wait_condition(
-                    lambda: response.done() or any(t.done() for t in tracks)
-                )
-            except asyncio.CancelledError:
-                self._cancelled()
-            _raise_bugs(tracks)
-        response.result()
+    async def _live(self) -> Closed:
+        record = self._case.record
+        while True:
+            await Response(self._case).run()
+            if record.phase is not Phase.RESOLVED:
+                await self._continue_as_new()
+            await self._farewell.say_the_rest()
+            await self._farewell.linger()
+            if self._case.too_long():
+                await self._continue_as_new()
+            # From here to the return there is no await: nothing can arrive unseen.
+            self._intake.absorb()
+            if record.refired:
+                self._reopen()
+            elif self._farewell.finished and workflow.all_handlers_finished():
+                return _closed(record)
 
-    def _cancelled(self) -> None:
-        """Take a cancellation for what people mean by it: stop before the next step, keep and
-        list what is temporary.
+    @property
+    def _unheard(self) -> bool:
+        # Asked for and not only caught: one that comes together with another event can be lost.
+        return workflow.cancellation_reason() is not None and not self._cancelled
+
+    def _hear_cancellation(self) -> None:
+        """Take a cancellation for what people mean by it: leave it to people, and lose nothing.
+
+        Before the next step the machine stops; what is temporary is kept and listed. After the
+        response it stays no longer for an alert that still fires.
         """
-        people = self._case.record.people
-        people.taken_over_by = people.taken_over_by or "whoever cancelled the workflow"
-        kept = "; ".join(step.effect for step in self._case.record.temporary) or "nothing"
+        if not self._unheard:
+            return
+        self._cancelled = self._farewell.released = True
+        record = self._case.record
+        if record.resolution is not None:
+            return
+        record.people.taken_over_by = (
+            record.people.taken_over_by or "whoever cancelled the workflow"
+        )
+        kept = "; ".join(step.effect for step in record.temporary) or "nothing"
         self._case.note(
             "person",
             f"the workflow was cancelled: taken over. Still in place: {kept}",
-            by=people.taken_over_by,
+            by=record.people.taken_over_by,
             tell=True,
         )
-
-    async def _say_the_rest(self, tracks: list[asyncio.Task[None]]) -> None:
-        """Let the lanes finish; what is still unsent after a while goes to `PostIncident`."""
-        case = self._case
-        patience = case.after(case.policy.unsent_after_close_seconds)
-        await until(
-            lambda: self._quiet() or case.record.refired,
-            patience,
-            "Messages that are still on their way",
-        )
-        _raise_bugs(tracks)
-        if case.record.refired:
-            return
-        case.pausing = True
-        await workflow.wait_condition(lambda: not any(lane.busy for lane in self._lanes))
-        if Aftermath.needed(case.record):
-            case.record.aftermaths += 1
-            await workflow.start_child_workflow(
-                PostIncident.run,
-                Aftermath(record=case.record, policy=case.policy),
-                id=f"{case.record.id}/after/{case.record.run}-{case.record.aftermaths}",
-                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                static_summary=f"What comes after {case.record.title} on {case.record.service}",
-            )
-        case.record.slack.unsent.clear()
-        case.record.pagerduty.unsent.clear()
-        case.record.slack.dirty = False
-        case.pausing = False
-
-    async def _linger(self, tracks: list[asyncio.Task[None]]) -> None:
-        """Stay while an alert fires that a person has declared over: its repeats must not open
-        a new incident.
-        """
-        case, record = self._case, self._case.record
-        reconciliation = Reconciliation(case)
-        while record.firing and not record.refired:
-            await until(
-                lambda: record.refired or not record.firing,
-                case.after(case.policy.quiet_seconds),
-                "Resolved by a person, but still firing",
-            )
-            _raise_bugs(tracks)
-            if record.firing and not record.refired:
-                await reconciliation.compare()
-            if case.too_long():
-                await self._continue_as_new()
-
-    def _quiet(self) -> bool:
-        return not any(lane.owes or lane.busy for lane in self._lanes)
-
-    def _finished(self) -> bool:
-        return not self._case.record.firing and self._quiet() and workflow.all_handlers_finished()
+        self._case.changed(root=True)
 
     def _reopen(self) -> None:
+        """Begin anew in the same run: what was tried is known, what people did is past."""
         case, record = self._case, self._case.record
         record.refired, record.resolution = False, None
         record.recurrence += 1
-        record.people.acknowledged_by = record.people.taken_over_by = ""
-        record.people.level = 0
-        record.told_at = None
+        record.told_at = record.recovered_at = record.handed_over_at = None
+        record.clocks = Clocks()
+        record.people = People(took_part=record.people.took_part)
         case.enter(Phase.OPENING)
         case.note("alert", "it fires again after it was closed: reopened", tell=True)
 
@@ -295,12 +261,10 @@ class Incident:
         self._case.pausing = True
         while True:
             await workflow.wait_condition(
-                lambda: (
-                    not any(lane.busy for lane in self._lanes) and workflow.all_handlers_finished()
-                )
+                lambda: not self._farewell.sending and workflow.all_handlers_finished()
             )
             self._intake.absorb()
-            if not any(lane.busy for lane in self._lanes):
+            if not self._farewell.sending:
                 workflow.continue_as_new(
                     self._opening.model_copy(update={"record": self._case.record})
                 )
@@ -327,12 +291,3 @@ def _closed(record: Record) -> Closed:
         by=resolution.by if resolution else "",
         report=tuple(record.report),
     )
-
-
-def _raise_bugs(tracks: list[asyncio.Task[None]]) -> None:
-    """Let a bug in a track fail the workflow task, where it is seen and retried, instead of
-    dying in silence.
-    """
-    for track in tracks:
-        if track.done():
-            track.result()

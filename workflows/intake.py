@@ -1,18 +1,31 @@
-"""What alerts say, put together: per fingerprint, in whatever order and however often it
-arrives.
-"""
+"""What alerts say, put together per fingerprint, in whatever order and however often it comes."""
 
 from __future__ import annotations
 
 from collections import deque
+from enum import Enum, auto
 
 from activities.alerts import Alert, AlertStatus, Notice
 from activities.record import AlertState, Phase
+from activities.words import Severity
 from workflows.acts import PersonAct
 from workflows.case import Case
 from workflows.hands import Hands
 
 _THOUGHT_OVER = frozenset({Phase.SETTLING, Phase.UNDOING, Phase.DOCUMENTING, Phase.RESOLVED})
+
+
+_MOST_WHOLE = 50
+"""Fingerprints that are kept with annotations and expression: a record must stay small."""
+
+
+class _Said(Enum):
+    """What one alert of a notice changed."""
+
+    BEGAN = auto()
+    ENDED = auto()
+    IGNORED = auto()
+    NOTHING = auto()
 
 
 class Intake:
@@ -35,69 +48,85 @@ class Intake:
     def _notice(self, notice: Notice) -> None:
         record = self._case.record
         record.incomplete = record.incomplete or notice.incomplete
+        said: dict[_Said, list[Alert]] = {kind: [] for kind in _Said}
         for alert in notice.alerts:
-            self._alert(alert)
+            said[self._alert(alert)].append(alert)
+        if began := said[_Said.BEGAN]:
+            since = min(alert.starts_at for alert in began)
+            self._case.note("alert", f"{_named(began)} fires since {since:%H:%M:%S} UTC")
+            if record.phase in _THOUGHT_OVER or record.resolution is not None:
+                record.refired = True
+        if ended := said[_Said.ENDED]:
+            self._case.note("alert", f"{_named(ended)} resolved by Alertmanager")
+        if ignored := said[_Said.IGNORED]:
+            stray = f"{_named(ignored)} resolved, which had not fired here: ignored"
+            self._case.note("alert", stray)
         self.weigh()
 
-    def _alert(self, alert: Alert) -> None:
-        case, record = self._case, self._case.record
+    def _alert(self, alert: Alert) -> _Said:
+        record = self._case.record
         known = record.alerts.get(alert.fingerprint)
         if known is None:
             if not alert.firing:
-                case.note("alert", f"{alert.name} resolved, which had not fired here: ignored")
-                return
+                return _Said.IGNORED
             record.alerts[alert.fingerprint] = AlertState(
-                alert=alert, firing=True, first_seen=case.now
+                alert=self._kept(alert), firing=True, first_seen=self._case.now
             )
-            self._began(alert)
-            return
+            return _Said.BEGAN
         before = known.alert
         if alert.starts_at < before.starts_at:
-            return  # older than what we know: a delivery that came late
+            return _Said.NOTHING  # older than what we know: a delivery that came late
         if alert.firing and alert.starts_at > before.starts_at:
-            known.alert, known.firing, known.why = alert, True, ""
+            known.alert, known.firing, known.why = self._kept(alert), True, ""
             known.times += 1
-            self._began(alert)
-        elif alert.firing:
+            return _Said.BEGAN
+        if alert.firing:
             # The same firing once more: its annotations carry the newest value. A resolve of it
-            # is not taken back,
-            # for it may have overtaken this; Alertmanager's API settles that at the next quiet
-            # interval.
+            # is not taken back, for it may have overtaken this; Alertmanager's API settles that
+            # at the next quiet interval.
             if known.firing:
-                known.alert = alert
-        elif known.firing:
-            known.alert, known.firing = alert, False
-            case.note("alert", f"{_named(alert)} resolved by Alertmanager")
+                known.alert = self._kept(alert)
+            return _Said.NOTHING
+        was, known.firing = known.firing, False
+        known.alert = self._kept(alert)
+        return _Said.ENDED if was else _Said.NOTHING
 
-    def _began(self, alert: Alert) -> None:
-        record = self._case.record
-        self._case.note("alert", f"{_named(alert)} fires since {alert.starts_at:%H:%M:%S} UTC")
-        if record.phase in _THOUGHT_OVER:
-            record.refired = True
+    def _kept(self, alert: Alert) -> Alert:
+        """Give what the record keeps: a storm's later fingerprints only what tells them apart."""
+        alerts = self._case.record.alerts
+        if len(alerts) < _MOST_WHOLE or alert.fingerprint in list(alerts)[:_MOST_WHOLE]:
+            return alert
+        return alert.model_copy(update={"annotations": {}, "source": "", "expression": ""})
 
     def weigh(self) -> None:
-        """Take the severity of the worst alert that fires; with none firing it stays as it
-        was.
-        """
+        """Take the severity of the worst alert that fires; with none firing it stays."""
         record = self._case.record
-        firing = [
+        if not record.firing:
+            return
+        rated = [
             (s.alert.severity, s.alert.name) for s in record.firing if s.alert.severity is not None
         ]
-        if not firing:
-            return
-        severity, name = max(firing, key=lambda pair: pair[0].rank)
-        if severity is not record.severity:
-            worse = severity.rank > record.severity.rank
-            self._case.set_severity(
-                severity, f"{name} {'fires' if worse else 'is the worst that still fires'}"
-            )
-            if worse and severity.rank > 0 and record.phase is not Phase.OPENING:
-                urgency = self._case.severity_policy.page
-                if urgency is not None:
-                    self._case.page(urgency, f"now {severity.value}: {name}")
-                self._case.start_clocks()
+        if rated:
+            severity, name = max(rated, key=lambda pair: pair[0].rank)
+            self._rate(severity, name)
         if record.planned_for and record.planned_for != record.title:
             record.plan_again = True
+
+    def _rate(self, severity: Severity, name: str) -> None:
+        case, record = self._case, self._case.record
+        if severity is record.severity:
+            return
+        worse = severity.rank > record.severity.rank
+        case.set_severity(
+            severity, f"{name} {'fires' if worse else 'is the worst that still fires'}"
+        )
+        # While it opens, and when it is over, the opening pages.
+        opens = record.phase in (Phase.OPENING, Phase.RESOLVED) or record.resolution is not None
+        if worse and not opens:
+            urgency = case.severity_policy.page
+            if urgency is not None:
+                case.page(urgency, f"now {severity.value}: {name}")
+            case.start_clocks()
 
 
 def hold_resolved(state: AlertState, why: str) -> None:
@@ -106,6 +135,18 @@ def hold_resolved(state: AlertState, why: str) -> None:
     state.firing, state.why = False, why
 
 
-def _named(alert: Alert) -> str:
-    instance = alert.labels.get("instance") or alert.labels.get("route")
-    return f"{alert.name} ({instance})" if instance else alert.name
+def hold_firing(state: AlertState) -> None:
+    """Hold a fingerprint for firing although its resolve has come."""
+    state.alert = state.alert.model_copy(update={"status": AlertStatus.FIRING})
+    state.firing, state.why = True, ""
+
+
+def _named(alerts: list[Alert]) -> str:
+    first = alerts[0]
+    instance = first.labels.get("instance") or first.labels.get("route")
+    said = f"{first.name} ({instance})" if instance else first.name
+    if len(alerts) == 1:
+        return said
+    names = sorted({alert.name for alert in alerts} - {first.name})
+    others = f" ({', '.join(names)})" if names else ""
+    return f"{said} and {len(alerts) - 1} more{others}"

@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.alerts import Alert
-from activities.record import Reading, StepState
+from activities.record import Reading
 from workflows.case import Case, why
 from workflows.consult import CONSULT as CONSULT_NAME
 from workflows.consult import Consultation, Consulted, ProbeCall
@@ -22,15 +22,15 @@ class Investigation:
         self._case = case
 
     async def run(self) -> bool:
-        """Fill the record with facts, evidence and a ladder; tell whether the procedure failed
-        to answer.
+        """Fill the record with facts, evidence and a ladder; tell whether the procedure failed.
 
-        Without a procedure the record has no facts, and people handle it: that is no failure.
+        Without a procedure people handle it: that is no failure.
         """
         record = self._case.record
         record.plan_again = False
         record.planned_for = record.title
-        record.past_steps += [step for step in record.ladder if step.state is not StepState.PLANNED]
+        record.planned_at = self._case.now
+        record.past_steps += [step for step in record.ladder if not step.open]
         record.ladder, record.no_procedure = [], ""
         try:
             alert, asked = await self._find_procedure()

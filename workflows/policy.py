@@ -1,6 +1,4 @@
-"""Who decides what, who is told when: taken from the settings into the workflow's input, never
-read in a workflow.
-"""
+"""Who decides what, who is told when: taken from the settings into the workflow's input."""
 
 from __future__ import annotations
 
@@ -82,9 +80,7 @@ def _severities() -> dict[Severity, SeverityPolicy]:
 
 
 class Policy(Order):
-    """Everything that a response is governed by; its defaults are the runbook's and PROCEDURES'
-    figures.
-    """
+    """Everything that governs a response; its defaults are the figures of the runbook."""
 
     mode: Mode = Mode.GUARDED
     severities: dict[Severity, SeverityPolicy] = Field(default_factory=_severities)

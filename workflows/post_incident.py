@@ -1,6 +1,4 @@
-"""What comes after an incident: messages that could not be sent yet, and the runbook's
-"Post-Incident Actions".
-"""
+"""What comes after an incident: unsent messages, and the runbook's "Post-Incident Actions"."""
 
 from __future__ import annotations
 
@@ -17,9 +15,10 @@ from activities.record import Record
 from activities.words import Order, Severity
 from workflows.acts import Act
 from workflows.case import Case
-from workflows.channels import PagerDutyLane, SlackLane
+from workflows.channels import PagerDutyLane, raise_bugs
 from workflows.deadlines import until
 from workflows.policy import Policy
+from workflows.slack_lane import SlackLane
 
 _REMIND_EVERY = timedelta(hours=24)
 _REMIND_AT_MOST = 7
@@ -47,12 +46,10 @@ class Aftermath(Order):
     @classmethod
     def needed(cls, record: Record) -> bool:
         """Tell whether anything is left to do after *record* has closed."""
-        unsent = any(
-            (
-                record.slack.unsent,
-                record.pagerduty.unsent,
-                record.slack.dirty and not record.slack.off,
-            )
+        slack, pagerduty = record.slack, record.pagerduty
+        unsent = bool(
+            (not slack.off and (slack.unsent or slack.dirty))
+            or (not pagerduty.off and pagerduty.unsent)
         )
         stale = record.resolution is not None and record.resolution.how == "stale"
         return unsent or (
@@ -60,9 +57,7 @@ class Aftermath(Order):
         )
 
     def follow_ups(self, now: datetime) -> list[FollowUp]:
-        """List what the runbook asks for after a critical incident; the first PostIncident
-        alone does it.
-        """
+        """List what the runbook asks for after a critical incident; asked for only once."""
         policy = self.policy
         if self.record.severity is not Severity.CRITICAL or self.record.aftermaths > 1:
             return []
@@ -108,6 +103,7 @@ class PostIncident:
             due = min(follow_up.due for follow_up in self._open())
             fewer = partial(self._fewer_than, len(self._open()))
             await until(fewer, due, "What people still owe")
+            raise_bugs(tracks)
             for follow_up in self._open():
                 if follow_up.due <= case.now:
                     self._remind(follow_up)
@@ -119,6 +115,7 @@ class PostIncident:
             case.now + _DELIVER_FOR,
             "Messages that are still on their way",
         )
+        raise_bugs(tracks)
         for track in tracks:
             track.cancel()
         return self._follow_ups

@@ -18,12 +18,11 @@ from activities.prometheus import Prometheus
 from activities.record import AlertState
 from workflows.case import Case, kind_of, why
 from workflows.efforts import probe, said
-from workflows.intake import hold_resolved
+from workflows.intake import hold_firing, hold_resolved
 
 _SECONDS = 5.0
 _MOST_EXPRESSIONS = 10
-"""A storm of fingerprints shares its fate with its first ones; the rest wait for their
-resolves."""
+"""A storm of fingerprints shares its fate with its first ones, unless Alertmanager lists it."""
 
 
 class Reconciliation:
@@ -36,30 +35,46 @@ class Reconciliation:
     async def compare(self) -> None:
         """Bring every fingerprint's state up to what Alertmanager and the expression say now."""
         record = self._case.record
-        states = list(record.alerts.values())
-        firing = [state for state in states if state.firing][:_MOST_EXPRESSIONS]
-        asked = asyncio.gather(*(self.holds(state) for state in firing))
+        firing = record.firing
+        since = {state.alert.fingerprint: state.alert.starts_at for state in firing}
+        sample = [state for state in firing if state.alert.expression][:_MOST_EXPRESSIONS]
+        asked = asyncio.gather(*(self.holds(state) for state in sample))
         listed, holds = await asyncio.gather(self._listed(), asked)
-        for state, held in zip(firing, holds, strict=False):
-            gone = listed is not None and state.alert.fingerprint not in listed
-            # An expression that yields nothing may also mean that its data are missing: alone
-            # it ends nothing unless
-            # Alertmanager has forgotten the alert too, or the procedure's own condition holds
-            # (the caller knows).
-            if held is False and state.firing:
-                hold_resolved(state, "its expression is no longer true")
-                missing = ", and Alertmanager no longer lists it" if gone else ""
-                self._case.note(
-                    "alert", f"{state.alert.name}: its expression is no longer true{missing}"
-                )
-        if listed is None:
-            return
-        for state in states:
-            if not state.firing and not state.why and state.alert.fingerprint in listed:
-                state.firing = True
-                self._case.note(
-                    "alert", f"{state.alert.name}: Alertmanager still lists it as firing"
-                )
+        if any(holds):
+            self._case.surely_broken()
+        over = [state for state, held in zip(sample, holds, strict=True) if held is False]
+        if over and len(over) == len(sample):
+            over += [state for state in firing if state not in sample]
+        # An expression that yields nothing may also mean that its data are missing: alone it ends
+        # an alert only where the procedure's own condition decides in the end.
+        over = [
+            state
+            for state in over
+            if state.firing
+            and state.alert.starts_at == since[state.alert.fingerprint]
+            and (record.facts if listed is None else state.alert.fingerprint not in listed)
+        ]
+        for state in over:
+            hold_resolved(state, "its expression is no longer true")
+        if over:
+            more = f" and {len(over) - 1} more" if len(over) > 1 else ""
+            said = f"{over[0].alert.name}{more}: its expression is no longer true"
+            missing = "" if listed is None else ", and Alertmanager no longer lists it"
+            self._case.note("alert", said + missing)
+        self._again(listed or frozenset())
+
+    def _again(self, listed: frozenset[str]) -> None:
+        """Hold for firing what Alertmanager lists although its resolve has come."""
+        again = [
+            state
+            for state in self._case.record.alerts.values()
+            if not state.firing and not state.why and state.alert.fingerprint in listed
+        ]
+        for state in again:
+            hold_firing(state)
+        if again:
+            name = again[0].alert.name
+            self._case.note("alert", f"{name}: Alertmanager still lists {len(again)} as firing")
 
     async def holds(self, state: AlertState) -> bool | None:
         """Ask whether the alert's own expression is still true; None is unknown."""

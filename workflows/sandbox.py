@@ -15,7 +15,7 @@ PASSED_THROUGH = (
     "workflows.procedures",
     "workflows.promql",
 )
-"""The lifecycle itself is never passed through: in the sandbox a stray clock fails its first replay, not an incident."""
+"""The lifecycle itself never is: in the sandbox a stray clock fails its first replay."""
 
 
 def runner() -> SandboxedWorkflowRunner:

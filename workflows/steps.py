@@ -1,33 +1,31 @@
-"""Carrying out one step: guards, the question to people, the change in two recorded halves, and
-its undo.
-"""
+"""Carrying out a step: guards, policy, the change in two recorded halves, and its undo."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.changes import READ, UNDO
-from activities.people import Question
 from activities.record import Phase, PlannedStep, StepState
-from activities.words import Done, Urgency
+from activities.words import Done
 from workflows.case import Case, kind_of, why
 from workflows.deadlines import until
 from workflows.efforts import CHANGE, said
 from workflows.efforts import READ as READING
-from workflows.glance import clock
-from workflows.hands import EXPIRED
 from workflows.policy import Verdict
+from workflows.questions import Questions
 
-_SURE_NOTHING_HAPPENED = frozenset({"Refused", "NotConfigured", "NoWorker"})
-"""Failures after which nothing was changed. Everything else may have got through, in this
-attempt or in an earlier
-one: a timeout is not a refusal."""
+_SURE_NOTHING_HAPPENED = frozenset({"Refused", "NotConfigured", "NotFoundError"})
+"""Failures after which nothing was changed.
+
+Everything else may have got through, in this attempt or in an earlier one: a timeout is not a
+refusal.
+"""
+_FINAL = frozenset({"Refused", "Gone", "NotConfigured", "NotFoundError"})
+_MOST_UNDO_TRIES = 3
 
 
 class Steps:
@@ -35,11 +33,10 @@ class Steps:
 
     def __init__(self, case: Case) -> None:
         self._case = case
+        self._questions = Questions(case)
 
     def next(self) -> PlannedStep | None:
-        """Find the next step that is still ahead, leaving out those whose groundwork was not
-        laid.
-        """
+        """Find the next step that is still ahead; one whose groundwork is missing is skipped."""
         ladder = self._case.record.ladder
         for step in ladder:
             if not step.open:
@@ -52,9 +49,7 @@ class Steps:
         return None
 
     async def allowed(self, step: PlannedStep) -> bool:
-        """Decide about *step* by guards, policy and people; a step that is not allowed is
-        skipped and says why.
-        """
+        """Decide about *step* by guards, policy and people; one not allowed says why."""
         case = self._case
         guard = self._guard(step)
         if guard:
@@ -68,12 +63,15 @@ class Steps:
             return False
         if verdict is Verdict.ACT:
             return True
-        return await self._read(step) and await self._ask(step)
+        return await self._read(step) and await self._questions.ask(step)
 
-    async def take(self, step: PlannedStep) -> bool:
-        """Make the change; tell whether it is, or may be, in place."""
+    async def take(self, step: PlannedStep, stopped: Callable[[], bool]) -> bool:
+        """Make the change, unless *stopped*; tell whether it is, or may be, in place."""
         case = self._case
-        if step.before is None and not await self._read(step):
+        # What was approved is bound to what was shown; everything else is looked at afresh.
+        if not (step.approved_by and step.before is not None) and not await self._read(step):
+            return False
+        if stopped():
             return False
         step.state, step.started_at = StepState.RUNNING, case.now
         case.enter(Phase.MITIGATING, step.effect)
@@ -95,18 +93,33 @@ class Steps:
         try:
             done = await self._change(step.activity + UNDO, step, f"Undo: {step.effect}")
         except ActivityError as error:
-            case.note("problem", f"could not be undone: {step.effect}: {why(error)}", tell=True)
+            step.undo_tries += 1
+            reason = f"could not be undone: {step.effect}: {why(error)}"
+            case.note("problem", reason, tell=True)
+            if kind_of(error) in _FINAL or step.undo_tries >= _MOST_UNDO_TRIES:
+                step.left = why(error)
+                case.record.findings.append(f"still in place: {step.effect} ({step.left})")
+                case.call(f"please undo it by hand, it {reason}")
             return False
-        step.state = StepState.UNDONE
+        step.state, step.undone_at = StepState.UNDONE, case.now
         case.note("step", f"undone: {done.said}", tell=True)
         return True
 
-    async def put_back(self, step: PlannedStep) -> None:
+    async def put_back(self, step: PlannedStep, stopped: Callable[[], bool]) -> bool:
         """Apply *step* once more, because the alert came back after its undo."""
-        step.put_back = True
+        step.put_back, step.before = True, None
         self._case.note("step", f"the alert came back: {step.effect} is put back once", tell=True)
-        step.before = None
-        await self.take(step)
+        return await self.take(step, stopped)
+
+    async def until_released(self, interrupted: Callable[[], bool]) -> None:
+        """Wait until a hold is over or changed, somebody takes over, or *interrupted*."""
+        people = self._case.record.people
+        hold = people.hold_until
+        await until(
+            lambda: interrupted() or bool(people.taken_over_by) or people.hold_until != hold,
+            hold,
+            "On hold",
+        )
 
     async def _read(self, step: PlannedStep) -> bool:
         try:
@@ -133,17 +146,16 @@ class Steps:
         return done
 
     def _failed(self, step: PlannedStep, error: ActivityError, *, changed: bool = True) -> None:
-        kind = kind_of(error)
-        uncertain = changed and kind not in _SURE_NOTHING_HAPPENED
+        uncertain = changed and not _surely_nothing(error)
         step.state = StepState.UNCERTAIN if uncertain else StepState.FAILED
         step.said = (
             f"{'it is not known whether this was done' if uncertain else 'not done'}: {why(error)}"
         )
-        self._case.note("problem", f"{step.effect}: {step.said}", tell=True)
-        if kind == "NoWorker":
-            self._case.page(
-                Urgency.HIGH, "no worker takes up changes: nothing can be repaired automatically"
-            )
+        case = self._case
+        known = any(s is not step and s.said.endswith(why(error)) for s in case.record.steps)
+        case.note("problem", f"{step.effect}: {step.said}", tell=True)
+        if kind_of(error) == "NoWorker" and not known:
+            case.call("no worker takes up changes: nothing can be repaired automatically")
 
     def _skip(self, step: PlannedStep, reason: str) -> None:
         step.state, step.said = StepState.SKIPPED, reason
@@ -152,100 +164,26 @@ class Steps:
     def _guard(self, step: PlannedStep) -> str:
         """Say what forbids *step* now (PROCEDURES, "Guards over all procedures")."""
         case, policy = self._case, self._case.policy
-        taken = [
-            s
-            for s in case.record.steps
-            if s is not step and s.target == step.target and s.started_at
-        ]
+        others = [s for s in case.record.steps if s is not step and s.target == step.target]
         cool = case.now - policy.seconds(policy.cool_down_seconds)
-        if any(s.key == step.key and s.started_at and s.started_at > cool for s in taken):
+        if any(s.key == step.key and s.started_at and s.started_at > cool for s in others):
             return "skipped: it was done on this target a moment ago"
+        if not step.restarts:
+            return ""
         since = case.now - policy.seconds(policy.restarts_within_seconds)
-        restarts = sum(1 for s in taken if s.restarts and s.started_at and s.started_at > since)
-        if step.restarts and restarts >= policy.restarts_of_a_target:
-            return f"skipped: {step.target} was restarted {restarts} times already"
+        restarting = [s for s in others if s.restarts]
+        times = [at for s in restarting for at in (s.started_at, s.undone_at) if at and at > since]
+        # One restart is kept for the undo, of this step or of one that is in place.
+        spare = step.undo or any(s.undo and s.in_place for s in restarting)
+        if len(times) + spare >= policy.restarts_of_a_target:
+            kept = ", and one more is kept for the undo" if spare else ""
+            return f"skipped: {step.target} was restarted {len(times)} times of late{kept}"
         return ""
 
-    async def _ask(self, step: PlannedStep) -> bool:
-        """Ask people, and wait for their word as long as the severity's policy says."""
-        case, record, patience = (
-            self._case,
-            self._case.record,
-            self._case.severity_policy.question_seconds,
-        )
-        together = [s for s in record.ladder if s.approved_with == step.key and s.open]
-        text = ", then ".join(s.effect for s in (step, *together))
-        details = list(dict.fromkeys(line for s in (step, *together) for line in s.details))
-        question = Question(
-            id=_digest([step.order, step.before, text, details, len(record.questions)]),
-            step=step.key,
-            text=text,
-            details=details,
-            risk=max((s.risk for s in (step, *together)), key=list(type(step.risk)).index),
-            asked_at=case.now,
-            next_level_at=case.after(patience),
-            expires_at=case.after(2 * patience),
-            asked_level=case.level_name(0),
-        )
-        record.question, step.state = question, StepState.ASKED
-        record.asks = f"May I? {text} ({question.risk.value})"
-        case.enter(Phase.ASKING, "waits for Approve or Reject", question.expires_at)
-        approvers = ", ".join(case.policy.approvers(question.risk)) or "nobody in the settings"
-        case.note("question", f"asked: {text} ({question.risk.value}). May answer: {approvers}")
-        case.tell(
-            f"May I? {text}",
-            *details,
-            f"Risk: {question.risk.value}. Why: {step.why}",
-            f"May answer: {approvers}, until {clock(question.expires_at)}; silence means no.",
-            f"responder approve {record.id} · responder reject {record.id}",
-        )
-        case.page(case.severity_policy.page or Urgency.LOW, f"a decision is needed: {text}")
-        if not await until(
-            self._answered, question.next_level_at, "A question waits for an answer"
-        ):
-            self._ask_next_level(question)
-            await until(self._answered, question.expires_at, "A question waits for the next level")
-        return self._settle(step, question, [step, *together])
 
-    def _answered(self) -> bool:
-        record = self._case.record
-        return (
-            record.question is None
-            or bool(record.question.answer)
-            or bool(record.people.taken_over_by)
-            or record.resolution is not None
-        )
-
-    def _ask_next_level(self, question: Question) -> None:
-        case = self._case
-        question.next_level_asked = True
-        if case.record.people.only_on_call:
-            return
-        level = min(case.record.people.level + 1, len(case.severity_policy.levels))
-        question.asked_level = case.level_name(level)
-        case.note("escalation", f"nobody answered: {question.asked_level} is asked")
-        case.page(Urgency.HIGH, f"a decision is needed: {question.text}", level=level)
-
-    def _settle(self, step: PlannedStep, question: Question, covered: list[PlannedStep]) -> bool:
-        case, record = self._case, self._case.record
-        record.question, record.asks = None, ""
-        record.questions.append(question)
-        if question.answer == "approved":
-            for one in covered:
-                one.approved_by = question.by
-            return True
-        if question.answer == "rejected":
-            for one in covered:
-                self._skip(one, f"rejected by {question.by}")
-            return False
-        question.answer = EXPIRED
-        if record.people.taken_over_by or record.resolution is not None:
-            step.state = StepState.PLANNED
-            return False
-        for one in covered:
-            self._skip(one, "nobody answered: skipped")
-        return False
-
-
-def _digest(shown: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(shown, sort_keys=True, default=str).encode()).hexdigest()[:12]
+def _surely_nothing(error: ActivityError) -> bool:
+    """Tell whether a failed change surely changed nothing."""
+    if kind_of(error) == "NoWorker":
+        # An earlier attempt, which is then named as the cause, may have got through.
+        return error.cause is None or error.cause.__cause__ is None
+    return kind_of(error) in _SURE_NOTHING_HAPPENED

@@ -1,6 +1,4 @@
-"""Watching the condition: the verification after a step, the settling, and the long watch in
-people's hands.
-"""
+"""Watching the condition: after a step, while it settles, and in people's hands."""
 
 from __future__ import annotations
 
@@ -10,9 +8,9 @@ from datetime import datetime
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.charts import Chart, Mark, Point
+from activities.charts import Chart, chart_of
 from activities.record import Record, WatchRecord
-from activities.verification import Below, Outcome, Verdict, Verification, Watch
+from activities.verification import Outcome, Verdict, Verification, Watch
 from workflows.case import Case, why
 from workflows.efforts import said, watch
 
@@ -35,9 +33,7 @@ class Watcher:
         hold: bool = False,
         interrupted: Callable[[], bool],
     ) -> Verdict | None:
-        """Watch the procedure's condition; None when *interrupted* came true first, or there is
-        no condition.
-        """
+        """Watch the procedure's condition; None when there is none or *interrupted* came first."""
         case, record = self._case, self._case.record
         if record.facts is None:
             return None
@@ -67,6 +63,8 @@ class Watcher:
                 outcome=Outcome.UNKNOWN, samples=(), said=f"could not watch: {why(error)}"
             )
         self._keep(label, started, verdict)
+        if verdict.outcome in (Outcome.NOT_RECOVERED, Outcome.IMPROVING):
+            case.surely_broken()
         return verdict
 
     def _keep(self, label: str, started: datetime, verdict: Verdict) -> None:
@@ -84,24 +82,7 @@ class Watcher:
         self._case.note("verification", f"{label}: {verdict.outcome.value} ({verdict.said})")
 
 
-def chart(record: Record) -> Chart | None:
-    """Draw the newest watch, with a mark for each step taken; None when there are no values to
-    draw.
-    """
-    if not record.watches or record.facts is None:
-        return None
-    samples = record.watches[-1].samples
-    condition = record.facts.condition
-    if not isinstance(condition, Below) or not any(sample.value is not None for sample in samples):
-        return None
-    return Chart(
-        title=f"{record.facts.title} {record.service}",
-        unit=condition.unit,
-        threshold=condition.threshold,
-        points=tuple(Point(at=s.at, value=s.value, good=s.good) for s in samples),
-        marks=tuple(
-            Mark(at=step.ended_at, label=step.effect[:60])
-            for step in record.steps
-            if step.ended_at and step.in_place
-        ),
-    )
+def newest_chart(record: Record) -> Chart | None:
+    """Draw the newest watch, with a mark for each step; None where there are no values to draw."""
+    newest = chart_of(record.model_copy(update={"watches": record.watches[-1:]}))
+    return newest if newest is not None and newest.measured else None

@@ -1,0 +1,84 @@
+"""The opening: who is woken, and what is already known."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.incidents import EarlierIncident, Incidents
+from activities.record import Phase
+from workflows.case import Case, why
+from workflows.closing import resolve
+from workflows.efforts import probe, said
+from workflows.reconciliation import Reconciliation
+
+_SECONDS = 5.0
+_ASKED_ABOUT = 3
+
+
+class Arrival:
+    """Opens an incident."""
+
+    def __init__(self, case: Case, reconciliation: Reconciliation) -> None:
+        self._case = case
+        self._reconciliation = reconciliation
+
+    async def open(self) -> None:
+        """Page first; everything that has to be asked for comes after it."""
+        case, record = self._case, self._case.record
+        if not await self._worth_waking():
+            return
+        urgency = case.severity_policy.page
+        if urgency is not None:
+            case.page(urgency, record.title if not record.recurrence else f"{record.title} is back")
+        case.enter(Phase.INVESTIGATING, "look at the evidence")
+        # Regular activities: they end this workflow task, and with it the page is on its way
+        # before anything is asked.
+        asked = [self._reconciliation.compare()]
+        if not (record.earlier or record.recurrence):
+            asked.append(self._look_back())
+        await asyncio.gather(*asked)
+
+    async def _worth_waking(self) -> bool:
+        """Re-check an alert that is older than its interval before anybody is woken."""
+        case, record = self._case, self._case.record
+        if record.recurrence:
+            return True
+        firing = record.firing[:_ASKED_ABOUT]
+        if not firing:
+            resolve(case, "stale", "every alert had resolved before anybody could be told")
+            return False
+        # Ages are of real life, whatever the pace: startsAt comes from outside.
+        age = (case.now - record.starts_at).total_seconds()
+        if age <= case.severity_policy.escalate_seconds:
+            return True
+        holds = await asyncio.gather(*(self._reconciliation.holds(state) for state in firing))
+        if all(held is False for held in holds):
+            said = "the alert was old when it came, and its expression is no longer true"
+            resolve(case, "stale", said)
+            return False
+        if not any(holds):
+            record.people.only_on_call = True
+            case.note("alert", "the alert is old and cannot be checked: on-call only")
+        return True
+
+    async def _look_back(self) -> None:
+        """Refer to the last incident of the same name."""
+        case, record = self._case, self._case.record
+        try:
+            earlier = await workflow.execute_activity_method(
+                Incidents.earlier,
+                EarlierIncident(incident=record.id, run=record.run),
+                **said(probe(_SECONDS), "Was there such an incident before?"),
+            )
+        except ActivityError as error:
+            case.note("message", f"earlier incidents could not be looked for: {why(error)}")
+            return
+        if not earlier.run:
+            return
+        record.earlier = earlier.run
+        closed = f"{earlier.closed_at:%Y-%m-%d %H:%M} UTC" if earlier.closed_at else "before"
+        ended = f": {earlier.how}" if earlier.how else ""
+        case.note("alert", f"the last such incident closed {closed}{ended}", tell=True)

@@ -1,0 +1,58 @@
+"""The end of a response: how it ended, and the report."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.outbox import Channel
+from activities.record import Phase, Record, Resolution, StepState
+from activities.report import Reports, WriteReport
+from workflows.case import Case, why
+from workflows.efforts import DOCUMENT, said
+
+
+def resolve(case: Case, how: str, reason: str) -> None:
+    """Note how the incident ended; the response then documents it."""
+    kept = [step.effect for step in case.record.temporary]
+    case.record.resolution = Resolution(how=how, reason=reason, at=case.now, still_temporary=kept)
+
+
+async def document(case: Case) -> None:
+    """Write the report, tell people, close the pages."""
+    record, resolution = case.record, case.record.resolution
+    if resolution is None:
+        case.enter(Phase.WATCHING)
+        return
+    # A change that ran while a person resolved has ended by now.
+    resolution.still_temporary = [step.effect for step in record.temporary]
+    record.asks = record.next_action = ""
+    case.note("phase", f"{resolution.how}: {resolution.reason}", by=resolution.by)
+    try:
+        written = await workflow.execute_activity_method(
+            Reports.write,
+            WriteReport(record=_as_it_will_stand(record), occasion=case.key("report")),
+            **said(DOCUMENT, "Write the report"),
+        )
+        record.report = [
+            written.html_url or written.html,
+            written.markdown_url or written.markdown,
+        ]
+    except ActivityError as error:
+        case.note("problem", f"the report could not be written: {why(error)}")
+    done = [step.effect for step in record.steps if step.state is StepState.HELPED]
+    case.tell(
+        f"Over: {resolution.how}. {resolution.reason}",
+        *(f"Done: {effect}" for effect in done),
+        *(f"Still temporary: {effect}" for effect in resolution.still_temporary),
+        *(f"Report: {path}" for path in record.report[:1]),
+    )
+    case.follow_pages("resolve")
+    case.enter(Phase.RESOLVED)
+
+
+def _as_it_will_stand(record: Record) -> Record:
+    """Give the record without the messages that are still on their way."""
+    return record.model_copy(
+        update={"phase": Phase.RESOLVED, "slack": Channel(), "pagerduty": Channel()}
+    )

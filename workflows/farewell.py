@@ -1,0 +1,97 @@
+"""The last part of an incident: what is still unsent, and alerts that fire on although over."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from activities.outbox import Unsent
+from workflows.case import Case
+from workflows.channels import Lane
+from workflows.deadlines import until
+from workflows.post_incident import Aftermath, PostIncident
+from workflows.reconciliation import Reconciliation
+
+
+class Farewell:
+    """Knows what an incident still owes, and waits until it may go."""
+
+    def __init__(self, case: Case, lanes: tuple[Lane, ...]) -> None:
+        self._case = case
+        self._record = case.record
+        self._reconciliation = Reconciliation(case)
+        self.lanes = lanes
+        self.released = False
+        """Somebody has cancelled the workflow: it does not wait for alerts to end."""
+
+    @property
+    def sending(self) -> bool:
+        """Whether a message is in flight."""
+        return any(lane.busy for lane in self.lanes)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to be said or waited for."""
+        return self._quiet and not self._waits
+
+    @property
+    def _quiet(self) -> bool:
+        return not self.sending and not any(lane.owes for lane in self.lanes)
+
+    @property
+    def _waits(self) -> bool:
+        return bool(self._record.firing) and not self.released
+
+    async def say_the_rest(self) -> None:
+        """Let the lanes finish; what is still unsent after a while goes to `PostIncident`."""
+        case, record = self._case, self._record
+        queued = [message.queued_at for message in self._unsent()]
+        since = min(queued, default=case.now)
+        if record.resolution is not None:
+            since = max(since, record.resolution.at)
+        patience = case.policy.seconds(case.policy.unsent_after_close_seconds)
+        await until(
+            lambda: self._quiet or record.refired,
+            since + patience,
+            "Messages that are still on their way",
+        )
+        if record.refired:
+            return
+        case.pausing = True
+        await workflow.wait_condition(lambda: not self.sending)
+        if Aftermath.needed(record):
+            await self._entrust()
+        case.pausing = False
+        # An update that has just been accepted is answered before anything ends.
+        await workflow.wait_condition(workflow.all_handlers_finished)
+
+    async def _entrust(self) -> None:
+        case, record = self._case, self._record
+        record.aftermaths += 1
+        entrusted = self._unsent()
+        after = Aftermath(record=record.model_copy(deep=True), policy=case.policy)
+        record.slack.dirty = False
+        await workflow.start_child_workflow(
+            PostIncident.run,
+            after,
+            id=f"{record.id}/after/{record.run}-{record.aftermaths}",
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+            static_summary=f"What comes after {record.id}",
+        )
+        # What was said meanwhile is not part of it, and still ours to send.
+        for channel in (record.slack, record.pagerduty):
+            channel.unsent[:] = [message for message in channel.unsent if message not in entrusted]
+
+    def _unsent(self) -> list[Unsent]:
+        return [*self._record.slack.unsent, *self._record.pagerduty.unsent]
+
+    async def linger(self) -> None:
+        """Stay while an alert fires that was declared over: its repeats open nothing new."""
+        case, record = self._case, self._record
+        while self._waits and not record.refired and not case.too_long():
+            await until(
+                lambda: record.refired or not self._waits,
+                case.after(case.policy.quiet_seconds),
+                "Resolved by a person, but still firing",
+            )
+            if self._waits and not record.refired:
+                await self._reconciliation.compare()

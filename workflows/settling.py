@@ -1,0 +1,151 @@
+"""Settling, undoing what was temporary, and what to do when the alert comes back meanwhile."""
+
+from __future__ import annotations
+
+from activities.record import Phase, PlannedStep, StepState
+from activities.verification import Outcome
+from workflows.case import Case
+from workflows.closing import resolve
+from workflows.deadlines import until
+from workflows.handover import Handover
+from workflows.reconciliation import Reconciliation
+from workflows.steps import Steps
+from workflows.watching import Watcher
+
+
+class Settling:
+    """Closes only after a full settling time, once more after everything was undone."""
+
+    def __init__(
+        self,
+        case: Case,
+        watcher: Watcher,
+        reconciliation: Reconciliation,
+        steps: Steps,
+        handover: Handover,
+    ) -> None:
+        self._case = case
+        self._record = case.record
+        self._watcher = watcher
+        self._reconciliation = reconciliation
+        self._steps = steps
+        self._handover = handover
+        self._still_firing = 0
+
+    async def settle(self) -> None:
+        """Watch whether it stays well; then undo, or close."""
+        case, record, policy = self._case, self._record, self._case.policy
+        record.recovered_at = record.recovered_at or case.now
+        ends = case.after(policy.settle_seconds)
+        case.enter(Phase.SETTLING, "close, if it stays well", ends)
+        if record.facts is None:
+            await until(self._unsettled, ends, "Every alert is resolved: settling")
+            outcome, said = Outcome.RECOVERED, "every alert is resolved"
+        else:
+            verdict = await self._watcher.watch(
+                "Settling", policy.settle_seconds, hold=True, interrupted=self._unsettled
+            )
+            outcome = verdict.outcome if verdict else Outcome.NOT_RECOVERED
+            said = verdict.said if verdict else "it fires again"
+        if record.firing and not self._unsettled() and outcome is Outcome.RECOVERED:
+            await self._reconciliation.compare()
+        if record.resolution is not None:
+            return
+        if record.refired or (outcome is Outcome.NOT_RECOVERED and not case.outplanned):
+            await self._relapse(said)
+        elif case.outplanned:
+            record.recovered_at = None
+            case.enter(Phase.MITIGATING)
+        elif outcome is Outcome.UNKNOWN:
+            self._handover.hand_over(f"whether it stays well cannot be seen: {said}")
+        else:
+            self._settled(said)
+
+    def _settled(self, said: str) -> None:
+        case, record = self._case, self._record
+        firing = len(record.firing)
+        if firing:
+            if firing != self._still_firing:
+                self._still_firing = firing
+                case.note("phase", f"well, but {firing} alerts still fire: settling on")
+        elif self._to_undo() is not None:
+            case.enter(Phase.UNDOING)
+        elif record.temporary:
+            kept = "; ".join(step.effect for step in record.temporary)
+            self._handover.hand_over(f"it is well, and still in place is: {kept}", page=False)
+        else:
+            resolve(case, "recovered", said)
+
+    def _unsettled(self) -> bool:
+        return self._alarmed() or self._case.outplanned
+
+    def _alarmed(self) -> bool:
+        return self._record.refired or self._record.resolution is not None
+
+    def _to_undo(self) -> PlannedStep | None:
+        """Find the newest change that should not stay; some are left to people."""
+        ours = (step for step in self._record.temporary if not (step.put_back or step.left))
+        return next(ours, None)
+
+    async def undo(self) -> None:
+        """Undo the newest temporary change, and look whether it stays well without it."""
+        case, record, policy = self._case, self._record, self._case.policy
+        due = self._to_undo()
+        if due is None:
+            case.enter(Phase.SETTLING)
+            return
+        if record.people.taken_over_by:
+            self._handover.hand_over(f"still in place: {due.effect}", page=False)
+            return
+        if record.refired:
+            await self._relapse("it fires again")
+            return
+        if case.held:
+            case.enter(Phase.UNDOING, "on hold", record.people.hold_until)
+            await self._steps.until_released(self._alarmed)
+            return
+        if not await self._steps.undo(due):
+            if record.resolution is None:
+                case.enter(Phase.SETTLING)
+            return
+        verdict = await self._watcher.watch(
+            f"Still well without it? {due.effect}",
+            policy.undo_verify_seconds,
+            interrupted=self._alarmed,
+        )
+        if record.resolution is not None:
+            return
+        if record.refired or (verdict and verdict.outcome is not Outcome.RECOVERED):
+            await self._relapse(verdict.said if verdict else "it fires again")
+
+    async def _relapse(self, said: str) -> None:
+        case, record = self._case, self._record
+        settled_at, record.recovered_at = record.recovered_at, None
+        record.refired = False
+        record.recurrence += 1
+        case.note("alert", f"it came back: {said}", tell=True)
+        undone = [
+            (step.undone_at, step)
+            for step in record.steps
+            if step.state is StepState.UNDONE
+            and not step.put_back
+            and step.undone_at
+            and (settled_at is None or step.undone_at >= settled_at)
+        ]
+        case.enter(Phase.MITIGATING, "go on where we were")
+        if case.held:
+            await self._steps.until_released(lambda: record.resolution is not None)
+        if not undone or record.people.taken_over_by or record.resolution is not None:
+            return
+        _, step = max(undone, key=lambda pair: pair[0])
+        if await self._steps.put_back(step, self._stopped):
+            said = f"without this it comes back: {step.effect}. It is in place again"
+        elif self._stopped():
+            return
+        else:
+            said = f"without this it came back, and it could not be put back: {step.effect}"
+        self._handover.hand_over(f"{said}; please decide")
+
+    def _stopped(self) -> bool:
+        record = self._record
+        return record.resolution is not None or bool(record.people.taken_over_by) or self._case.held

@@ -1,0 +1,151 @@
+"""The lane to Slack: a root message that shows the present state, and its thread.
+
+The root is a snapshot: only the newest state is sent, never a backlog of older ones. Thread
+entries keep their order and wait for the root.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.charts import Chart
+from activities.messages import Entry
+from activities.outbox import Unsent
+from activities.slack import PostEntry, PostRoot, Slack, UpdateRoot
+from activities.slack_charts import PostChart, SlackCharts
+from workflows.case import kind_of, why
+from workflows.channels import PASSING, Lane
+from workflows.efforts import MESSAGE, said
+from workflows.glance import glance
+
+_MOST_ROOTS = 2
+
+
+class SlackLane(Lane):
+    """The root message, then the thread."""
+
+    name = "Slack"
+
+    @property
+    def owes(self) -> bool:
+        """Whether the root is older than the record, or the thread is behind."""
+        channel = self._channel
+        return not channel.off and (channel.dirty or bool(channel.unsent))
+
+    async def _send(self) -> None:
+        channel = self._channel
+        if not channel.ts:
+            await self._post_root()
+            return
+        # Side by side: an update and an entry do not wait for each other, entries do.
+        sending = [self._update_root()] if channel.dirty else []
+        if channel.unsent:
+            sending.append(self._post_entry(channel.unsent[0]))
+        for outcome in await asyncio.gather(*sending, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
+
+    def _recovered(self) -> None:
+        super()._recovered()
+        self._case.first_contact()
+
+    async def _post_root(self) -> None:
+        case, channel = self._case, self._channel
+        channel.dirty = False
+        maybe_sent, channel.tried_root = channel.tried_root, True
+        try:
+            posted = await workflow.execute_activity_method(
+                Slack.post_root,
+                PostRoot(
+                    glance=glance(case.record, case.policy, case.key(f"root-{channel.roots}")),
+                    oldest=case.record.opened_at,
+                    read_back=maybe_sent,
+                ),
+                **said(MESSAGE, "Post the incident to Slack"),
+            )
+        except ActivityError:
+            channel.dirty = True
+            raise
+        channel.channel_id, channel.ts = posted.channel_id, posted.ts
+        channel.roots += 1
+
+    async def _update_root(self) -> None:
+        case, channel = self._case, self._channel
+        channel.dirty = False
+        try:
+            await workflow.execute_activity_method(
+                Slack.update_root,
+                UpdateRoot(
+                    channel_id=channel.channel_id,
+                    ts=channel.ts,
+                    glance=glance(case.record, case.policy, case.key(f"root-{channel.roots - 1}")),
+                ),
+                **said(MESSAGE, "Bring the Slack message up to date"),
+            )
+        except ActivityError as error:
+            if kind_of(error) == "Gone":
+                self._lost_root(error)
+                return
+            # A refused update must not hold up the thread; the next change tries it again.
+            channel.dirty = kind_of(error) in PASSING
+            raise
+
+    async def _post_entry(self, message: Unsent) -> None:
+        case, channel = self._case, self._channel
+        again = message.tries > 0
+        self._take(message)
+        effort = said(MESSAGE, "Post to the Slack thread")
+        oldest = case.record.opened_at
+        try:
+            if message.kind == "chart":
+                await workflow.execute_activity_method(
+                    SlackCharts.post_chart,
+                    PostChart(
+                        channel_id=channel.channel_id,
+                        thread_ts=channel.ts,
+                        key=message.key,
+                        chart=Chart.model_validate(message.payload),
+                        oldest=oldest,
+                        read_back=again,
+                    ),
+                    **effort,
+                )
+            else:
+                await workflow.execute_activity_method(
+                    Slack.post_entry,
+                    PostEntry(
+                        channel_id=channel.channel_id,
+                        thread_ts=channel.ts,
+                        entry=Entry(key=message.key, **message.payload),
+                        oldest=oldest,
+                        read_back=again,
+                    ),
+                    **effort,
+                )
+        except ActivityError as error:
+            if kind_of(error) == "Gone":
+                self._lost_root(error)
+                return
+            raise
+        self._sent(message)
+        self._sending = None
+
+    def _lost_root(self, error: ActivityError) -> None:
+        channel = self._channel
+        if not channel.ts:
+            return  # the update and the entry have both found out
+        if channel.roots >= _MOST_ROOTS:
+            channel.off = why(error)
+            channel.unsent.clear()
+            self._case.note(
+                "problem",
+                f"The Slack message is gone again ({why(error)}). Nothing more is posted.",
+            )
+            return
+        channel.ts, channel.tried_root, channel.dirty = "", False, True
+        self._case.note(
+            "problem", f"The Slack message is gone ({why(error)}). A new one is posted."
+        )
