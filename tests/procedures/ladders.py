@@ -1,0 +1,32 @@
+"""Ladders with every step that there is; run it at a release, to keep what that release says.
+
+``python -m tests.procedures.ladders > tests/fixtures/procedures/<version>.json``
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+
+from tests.procedures import test_high_api_latency as latency
+from tests.procedures import test_high_database_connections as database
+from tests.procedures import test_redis_connection_failure as redis
+from tests.procedures.asking import consult
+from workflows.consult import Consulted
+from workflows.procedures import PROCEDURES
+
+
+def every() -> Iterator[Consulted]:
+    """Give the probes of every procedure, and plans that together have every step."""
+    yield from (consult(procedure.__name__) for procedure in PROCEDURES)
+    plans = (
+        *map(latency.latency, (latency.SPIKE, latency.DATABASE, latency.LLM, latency.LEAK)),
+        redis.redis(),
+        database.full(),
+        database.full(**database.ROOM),
+    )
+    yield from (Consulted(plan=plan) for plan in plans)
+
+
+if __name__ == "__main__":
+    kept = [answer.model_dump(mode="json") for answer in every()]
+    sys.stdout.write(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
