@@ -8,8 +8,8 @@ import pytest
 from activities.changes import Targets
 from activities.errors import Refused
 from activities.postgres_ending import EndSessions, Found, PostgresEnding
-from activities.postgres_sessions import PostgresSessions, Session
-from tests.activities.at_work import CHANGE, NOW, find, pid
+from activities.postgres_sessions import PostgresSessions
+from tests.activities.at_work import CHANGE, NOW, end, find, order, pid
 from tests.activities.databases import Server, run, until
 
 
@@ -17,18 +17,6 @@ from tests.activities.databases import Server, run, until
 async def database(postgres: Server):
     async with postgres.database() as database:
         yield database
-
-
-def order(*found: Session, **altered) -> EndSessions:
-    refs = tuple(one.ref.model_copy(update=altered) for one in found)
-    sent = EndSessions(sessions=refs, why="they hold everybody up").model_dump_json()
-    return EndSessions.model_validate_json(sent)  # the moments must survive the history
-
-
-async def end(database, verb: str, what: EndSessions, *, before=None, attempt=1, wait=5.0):
-    ending = PostgresEnding(database, Targets(), wait_seconds=wait)
-    before = before or await run(getattr(ending, f"{verb}_read"), what)
-    return await run(getattr(ending, verb), what, before, attempt=attempt)
 
 
 async def test_a_role_that_may_not_see_says_so_and_ends_nothing(postgres, database, busy):
@@ -200,60 +188,6 @@ async def test_a_second_attempt_does_not_cancel_the_next_statement(database, bus
     assert not following.done()
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
-
-
-async def test_what_was_cancelled_still_holds_its_connection_and_can_be_terminated(database, busy):
-    runs, task = await busy(autocommit=True)
-    found = await find(database, pid(runs), state="active")
-    what = order(found)
-    await end(database, "cancel", what)
-    with pytest.raises(psycopg.errors.QueryCanceled):
-        await task
-
-    before = await run(PostgresEnding(database, Targets()).terminate_read, what)
-    done = await end(database, "terminate", what, before=before)
-
-    [idle] = before.backends
-    assert (idle.found, idle.state) == (Found.SAME, "idle")
-    assert done.said == f"pid {found.pid} terminated"
-    with pytest.raises(psycopg.OperationalError):
-        await runs.execute("SELECT 1")
-
-
-@pytest.mark.parametrize(
-    "statements",
-    [
-        pytest.param(["SELECT 2"], id="another statement has run since"),
-        pytest.param(["BEGIN", "SELECT 2"], id="another transaction has begun since"),
-        pytest.param(["SELECT pg_sleep(0)"], id="one like it has run since"),
-    ],
-)
-async def test_a_cancelled_session_that_went_on_is_not_terminated(database, busy, statements):
-    runs, task = await busy(autocommit=True)
-    found = await find(database, pid(runs), state="active")
-    await end(database, "cancel", order(found))
-    with pytest.raises(psycopg.errors.QueryCanceled):
-        await task
-    for statement in statements:
-        await runs.execute(statement)
-
-    done = await end(database, "terminate", order(found))
-
-    assert done.said == f"pid {found.pid} now runs something else: left alone"
-    await runs.execute("SELECT 3")
-
-
-async def test_a_cancel_does_not_take_an_idle_session_for_the_approved_one(database, busy):
-    runs, task = await busy(autocommit=True)
-    found = await find(database, pid(runs), state="active")
-    await end(database, "cancel", order(found))
-    with pytest.raises(psycopg.errors.QueryCanceled):
-        await task
-
-    again = await end(database, "cancel", order(found))
-
-    assert again.said == f"pid {found.pid} now runs something else: left alone"
-    assert not again.changed
 
 
 PROTECTED = [

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 
-from tests.procedures import test_high_api_latency as latency
+from tests.procedures import slow_api as latency
 from tests.procedures import test_high_database_connections as database
 from tests.procedures import test_redis_connection_failure as redis
 from tests.procedures.asking import consult
