@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from temporalio.exceptions import ApplicationError
 from temporalio.runtime import (
     LoggingConfig,
     PrometheusConfig,
@@ -14,9 +15,13 @@ from temporalio.runtime import (
     TelemetryFilter,
 )
 
+from activities.errors import Failed, NotConfigured
 from workers.redaction import RedactingFormatter
 from workers.sections import TelemetrySettings
 from workers.settings import SettingsWrong, variable
+
+FORESEEN = frozenset(kind.__name__ for kind in Failed.__subclasses__())
+"""The kinds of failure that activities tell apart: their texts say all that there is to know."""
 
 _LAYOUT = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
 
@@ -29,6 +34,26 @@ def log_to_stderr(settings: TelemetrySettings, secrets: Sequence[str]) -> None:
     for chatty in ("httpx", "httpcore", "asyncssh", "matplotlib", "aiohttp.access"):
         # At INFO they write a line a request, with its address.
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("temporalio.activity").addFilter(in_a_line)
+
+
+def in_a_line(record: logging.LogRecord) -> bool:
+    """Say in one line that an activity failed as one may; only what nobody foresaw has a trace."""
+    error = record.exc_info and record.exc_info[1]
+    if not isinstance(error, ApplicationError) or error.type not in FORESEEN:
+        return True
+    about = getattr(record, "temporal_activity", {})
+    record.msg, record.exc_info = "%s of %s, attempt %s: %s: %s", None
+    record.args = (
+        about.get("activity_type"),
+        about.get("workflow_id"),
+        about.get("attempt"),
+        error.type,
+        error.message,
+    )
+    if isinstance(error, NotConfigured):
+        record.levelno, record.levelname = logging.INFO, "INFO"
+    return True
 
 
 def runtime(settings: TelemetrySettings, *, role: str) -> Runtime:

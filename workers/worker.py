@@ -15,7 +15,6 @@ from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workers.composition import Composition, compose
 from workers.connection import connect_patiently
@@ -28,21 +27,9 @@ from workers.telemetry import log_to_stderr, runtime
 from workflows.efforts import Queue
 from workflows.incident import Incident
 from workflows.post_incident import PostIncident
+from workflows.sandbox import runner
 
 WORKFLOWS: tuple[type, ...] = (Incident, PostIncident)
-
-PURE = (
-    # Must be the same class on both sides: what activities raise and answer.
-    "activities",
-    # Consulted through an activity, whose answer stands in the history.
-    "workflows.consult",
-    "workflows.procedures",
-    "workflows.promql",
-    # Plain models and figures. The lifecycle itself is not here: a stray clock in it must fail.
-    "workflows.acts",
-    "workflows.policy",
-)
-"""Modules that the sandbox shares with workflows instead of loading them anew for each run."""
 
 _SLOTS = {
     Queue.INCIDENTS: 20,
@@ -72,11 +59,11 @@ def workers(
     return [
         Worker(
             client,
-            task_queue=queue,
+            task_queue=queue.value,  # plain text, for it is logged as it is
             workflows=WORKFLOWS if queue is Queue.INCIDENTS else (),
             activities=composition[queue],
             interceptors=[redaction],
-            workflow_runner=sandbox(),
+            workflow_runner=runner(),
             deployment_config=_deployment(chosen),
             max_concurrent_activities=_SLOTS[queue],
             graceful_shutdown_timeout=timedelta(seconds=chosen.graceful_seconds),
@@ -91,13 +78,6 @@ def workers(
         for queue in Queue
         if queue in queues
     ]
-
-
-def sandbox() -> SandboxedWorkflowRunner:
-    """Make the sandbox that workflow code runs in."""
-    return SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules(*PURE)
-    )
 
 
 async def run(settings: Settings, queues: Collection[Queue] = tuple(Queue)) -> None:
