@@ -1,5 +1,6 @@
 """What may be said to the API server over ssh: a fixed list, carried out without any shell."""
 
+import asyncio
 import os
 import re
 import shlex
@@ -34,10 +35,12 @@ class Said:
 class Commands:
     """The commands, each acting on the real processes of this machine."""
 
-    def __init__(self, pm2: Pm2, redis: units.Redis, deployments: Path) -> None:
+    def __init__(self, pm2: Pm2, redis: units.Redis, deployments: Path, slow: Path) -> None:
         self._pm2 = pm2
         self._redis = redis
         self._deployments = deployments
+        self._slow = slow
+        """A file with the seconds that every look takes, as on a machine that is busy."""
 
     async def run(self, line: str) -> Said:
         """Carry out one command line; what is not on the list is not found."""
@@ -46,12 +49,11 @@ class Commands:
         except ValueError as error:
             return Said(error=f"the command cannot be read: {error}\n", code=2)
         try:
-            return (
-                self._measure(words)
-                or await self._look(words)
-                or await self._act(words)
-                or _unknown(line)
-            )
+            said = self._measure(words) or await self._look(words)
+            if said is not None:
+                await asyncio.sleep(units.seconds(self._slow))
+                return said
+            return await self._act(words) or _unknown(line)
         except Refused as refused:
             return Said(error=f"{refused}\n", code=1)
 

@@ -6,9 +6,11 @@ would with a machine.
 
 import asyncio
 import contextlib
+import json
 import logging
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncssh
@@ -24,6 +26,9 @@ INSTANCES = 2
 
 LISTENING = "listening"
 """The file that appears in the host's folder once everything is up."""
+
+COMMANDS_LOG = "commands.log"
+"""What the host was told, a line of JSON each, as sudo and auditd keep it."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +64,7 @@ class Host:
             **SWITCHES,
         }
         self.pm2 = Pm2(folder / "logs", environment, self.balancer.share)
-        self.commands = Commands(self.pm2, self.redis, settings.deployments)
+        self.commands = Commands(self.pm2, self.redis, settings.deployments, folder / units.SLOW)
 
     async def serve(self) -> None:
         """Run the machine until it is asked to shut down."""
@@ -106,6 +111,7 @@ class Host:
         )
 
     async def _answer(self, process: asyncssh.SSHServerProcess[str]) -> None:
+        self._keep(process.command or "")
         try:
             said = await self.commands.run(process.command or "")
         except Exception:  # noqa: BLE001 (one command that fails must not look like a lost host)
@@ -116,6 +122,11 @@ class Host:
             process.stdout.write(said.out)
             process.stderr.write(said.error)
             process.exit(said.code)
+
+    def _keep(self, command: str) -> None:
+        line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "command": command}
+        with (self.settings.folder / COMMANDS_LOG).open("a") as log:
+            log.write(json.dumps(line) + "\n")
 
 
 def main() -> None:

@@ -92,6 +92,7 @@ class Platform:
         self.postgres_dsn = self._database.dsn_of("responder")
         self.health_url = f"{self.api_url}/healthz"
         self.deploy_log = DEPLOY_LOG
+        self.postgres_log = self._database.log
         self.ssh = Ssh(ssh_port, files.client_key, files.known_hosts)
 
     def addresses(self) -> dict[str, str | int]:
@@ -164,6 +165,20 @@ class Platform:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / units.CONFIG).write_text(units.configuration(folder, self.redis_port))
 
+    def slow_redis_start(self, seconds: float) -> None:
+        """Make Redis take so long to start; 0 is as long as it needs."""
+        (self._host_folder / "redis" / units.SLOW).write_text(f"{seconds}")
+
+    def slow_looks(self, seconds: float) -> None:
+        """Make every look at the API server take so long, as a busy machine does."""
+        (self._host_folder / units.SLOW).write_text(f"{seconds}")
+
+    def commands(self) -> list[str]:
+        """Give every command that the API server was told, oldest first."""
+        log = self._host_folder / host.COMMANDS_LOG
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [json.loads(line)["command"] for line in lines]
+
     async def kill_api_instance(self) -> int:
         """End one instance of the API as kill -9 does, and give the id that it had."""
         pid: int = (await self.ssh.jlist())[0]["pid"]
@@ -206,6 +221,8 @@ class Platform:
         settings.write_text(self._settings.model_dump_json())
         self._settings.deployments.write_text(deployments.history())
         self.mend_redis()
+        self.slow_redis_start(0)
+        self.slow_looks(0)
         self.calm()
         (self._traffic_folder / traffic.SEEN_FILE).unlink(missing_ok=True)
 

@@ -10,6 +10,8 @@ from deploy.local import processes, programs
 UNIT = "redis"
 READY_WITHIN_SECONDS = 8.0
 CONFIG = "redis.conf"
+SLOW = "slow"
+"""A file with the seconds that the unit takes to start, as one does that loads much data."""
 
 
 class Redis:
@@ -37,6 +39,7 @@ class Redis:
         async with self._one_at_a_time:
             await self._child.stop()
             self._state = ("activating", "start")
+            await asyncio.sleep(seconds(self.folder / SLOW))
             try:
                 await self._child.start()
             except processes.NotReady:
@@ -115,6 +118,11 @@ async def ping(host: str, port: int, seconds: float = 2.0) -> str:
     if not answer:
         raise ConnectionResetError
     return answer.decode(errors="replace").strip().removeprefix("+").removeprefix("-")
+
+
+def seconds(slow: Path) -> float:
+    """Read how slow something is to be; without the file it is as quick as it can."""
+    return float(slow.read_text()) if slow.exists() else 0.0
 
 
 def configuration(folder: Path, port: int) -> str:
