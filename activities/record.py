@@ -162,7 +162,7 @@ class Facts(Kept):
     runbook: str
     condition: Condition
     version: str
-    """Hash of the procedure's source."""
+    """Digest of everything that the procedures decide by."""
     thresholds: dict[str, float] = Field(default_factory=dict)
 
 

@@ -5,7 +5,6 @@ import textwrap
 
 import yaml
 
-from workflows.procedures.base import Given
 from workflows.promql import SLOW, Rule, rules
 
 HEADER = """\
@@ -20,9 +19,9 @@ def rules_yaml(window: str = SLOW, hold: str | None = None, *, runbook: str = ""
     Args:
         window: What rates are taken over; a game day takes a shorter one.
         hold: How long an expression is true before it is an alert; each rule's own when left out.
-        runbook: Where people read the runbook; that of the settings' default when left out.
+        runbook: Where people read the runbook; the rules do not link to it when left out.
     """
-    written = "".join(_rule(rule, runbook or Given().runbook) for rule in rules(window, hold))
+    written = "".join(_rule(rule, runbook) for rule in rules(window, hold))
     return f"{HEADER}groups:\n  - name: responder\n    rules:\n{textwrap.indent(written, ' ' * 6)}"
 
 
@@ -32,7 +31,10 @@ def _rule(rule: Rule, runbook: str) -> str:
         "expr": rule.expression,
         "for": rule.hold,
         "labels": {"severity": str(rule.severity), "service": rule.service},
-        "annotations": {"summary": rule.summary, "runbook_url": f"{runbook}#{rule.section}"},
+        "annotations": {
+            "summary": rule.summary,
+            **({"runbook_url": f"{runbook}#{rule.section}"} if runbook else {}),
+        },
     }
     text = yaml.safe_dump([written], sort_keys=False, width=90, allow_unicode=True)
     ours = f"# Ours: {', '.join(rule.ours)}.\n" if rule.ours else ""

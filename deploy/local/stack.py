@@ -134,6 +134,8 @@ class Stack:
         foreign = {name for name in given if name.upper().startswith("TEMPORAL_")}
         return {
             "RESPONDER_REPORTS__FOLDER": str(self.folder / "reports"),
+            # So that messages can link to an incident's page.
+            "RESPONDER_POLICY__UI": f"{self.temporal.ui_url}/namespaces/{self.temporal.namespace}",
             **{name: value for name, value in given.items() if name not in foreign},
             "RESPONDER_ALERTMANAGER__TOKEN": self.token.get_secret_value(),
             "TEMPORAL_ADDRESS": self.temporal.address,

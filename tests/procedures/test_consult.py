@@ -27,7 +27,7 @@ def test_the_first_question_gets_facts_and_probes(name):
     assert answer.facts.name == name
     assert answer.facts.title.endswith(".")
     assert answer.facts.impact
-    assert answer.facts.runbook == f"docs/runbook.md#{answer.facts.section}"
+    assert answer.facts.runbook == ""
     assert len(answer.facts.version) == 12
     assert answer.probes
     assert len({probe.key for probe in answer.probes}) == len(answer.probes)

@@ -94,7 +94,7 @@ class Procedure(ABC):
             severity=self.severity,
             impact=self.impact,
             section=self.section,
-            runbook=f"{self.given.runbook}#{self.section}",
+            runbook=f"{self.given.runbook}#{self.section}" if self.given.runbook else "",
             condition=condition,
             version=_version(),
             thresholds=thresholds,

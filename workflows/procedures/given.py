@@ -56,7 +56,8 @@ class Given(Order):
     load_high_ratio: float = 0.9
     """Of the load for each processor of the API's host."""
     long_statement_seconds: float = 60
-    runbook: str = "docs/runbook.md"
+    runbook: str = ""
+    """Address of the runbook that people read; its sections are linked where it is set."""
     variables: dict[Switch, str] = Field(default_factory=dict)
     """Environment variables of the switches, where they have other names than usual."""
     defaults: dict[Switch, str] = Field(default_factory=dict)
