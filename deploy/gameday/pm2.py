@@ -11,7 +11,7 @@ from pathlib import Path
 from signal import SIGINT
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from deploy.local import processes
 
