@@ -33,8 +33,8 @@ format: $(READY) ## Put the code into its format, and mend what can be mended
 types: $(READY) ## Check the types
 	$(BIN)/mypy
 
-bench: setup ## Run what measures (ARGS="..." for pytest)
-	$(BIN)/python -m pytest -m benchmark -s $(ARGS)
+bench: setup ## Measure, and keep it in tests/benchmarks/RESULTS.md (ARGS="first" for a part)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 # uv has an environment of its own: it makes the lock, nothing here runs on it.
 lock: ## Choose the newest versions allowed, and lock them with their hashes
