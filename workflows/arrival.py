@@ -12,6 +12,7 @@ from activities.record import Phase
 from workflows.case import Case, why
 from workflows.closing import resolve
 from workflows.efforts import probe, said
+from workflows.intake import hold_resolved
 from workflows.reconciliation import Reconciliation
 
 _SECONDS = 5.0
@@ -56,6 +57,8 @@ class Arrival:
             return True
         holds = await asyncio.gather(*(self._reconciliation.holds(state) for state in firing))
         if all(held is False for held in holds):
+            for state in record.firing:
+                hold_resolved(state, "its expression is no longer true")
             said = "the alert was old when it came, and its expression is no longer true"
             resolve(case, "stale", said)
             return False

@@ -6,12 +6,20 @@ from temporalio.testing import WorkflowEnvironment
 from tests.lifecycle.world import Town, World
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
+@pytest.fixture(scope="session")
+async def workers(env: WorkflowEnvironment) -> AsyncIterator[Town]:
+    """One set of workers for all tests: every incident has a world and a service of its own."""
+    async with Town(env) as town:
+        yield town
 
 
 @pytest.fixture
-async def town(env: WorkflowEnvironment, world: World) -> AsyncIterator[Town]:
-    async with Town(env, world) as opened:
-        yield opened
+async def town(workers: Town) -> AsyncIterator[Town]:
+    workers.library = workers.usual
+    yield workers
+    await workers.clear()
+
+
+@pytest.fixture
+def world(town: Town) -> World:
+    return World(town)
