@@ -21,7 +21,8 @@ from activities.record import Phase
 from activities.words import Severity
 from workflows.case import ALERT_NAME, ENVIRONMENT, INDICATOR, PHASE, SERVICE, SEVERITY
 from workflows.efforts import Queue
-from workflows.incident import Incident, Opening
+from workflows.incident import Incident
+from workflows.opening import Opening
 from workflows.policy import Policy
 
 MOST_BYTES = 512 * 1024

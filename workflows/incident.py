@@ -11,9 +11,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.alerts import Alert, Notice
     from activities.people import Clocks, People
     from activities.record import Phase, Record
-    from activities.words import Order, Severity
+    from activities.words import Severity
     from workflows.acts import Act, ActKind, PersonAct
-    from workflows.policy import Policy
+    from workflows.opening import Closed, Opening
 
 from workflows.case import Case
 from workflows.channels import PagerDutyLane, raise_bugs
@@ -23,24 +23,6 @@ from workflows.hands import Hands
 from workflows.intake import Intake
 from workflows.response import Response
 from workflows.slack_lane import SlackLane
-
-
-class Opening(Order):
-    """What an incident starts with, and what it carries on when it continues as new."""
-
-    policy: Policy
-    first: Alert
-    """An alert of the incident: it names indicator, service and environment."""
-    record: Record | None = None
-
-
-class Closed(Order):
-    """How an incident ended, for whoever looks at the result."""
-
-    how: str
-    reason: str
-    by: str
-    report: tuple[str, ...] = ()
 
 
 @workflow.defn

@@ -15,6 +15,7 @@ PASSED_THROUGH = (
     "workflows.details",
     "workflows.efforts",
     "workflows.glance",
+    "workflows.opening",
     "workflows.policy",
     # Never run in a workflow: the incident asks for them by name, through a local activity.
     "workflows.consult",

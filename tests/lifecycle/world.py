@@ -27,7 +27,8 @@ from tests.lifecycle.drills import DRILLS
 from workflows.acts import Act, ActKind, PersonAct
 from workflows.consult import Consultation, Consulted, Library
 from workflows.efforts import Queue
-from workflows.incident import Incident, Opening
+from workflows.incident import Incident
+from workflows.opening import Opening
 from workflows.policy import Policy, Rights
 from workflows.post_incident import PostIncident
 from workflows.procedures import PROCEDURES

@@ -17,7 +17,7 @@ from starters.door import application
 from starters.opening import Group, grouped
 from starters.payload import Delivery
 from workers.settings import Settings
-from workflows.incident import Opening
+from workflows.opening import Opening
 
 PAYLOADS = Path(__file__).resolve().parents[1] / "fixtures" / "alertmanager"
 TOKEN = "s3cret-token"

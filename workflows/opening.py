@@ -1,0 +1,26 @@
+"""What an incident starts with, and what is left of it in the end."""
+
+from __future__ import annotations
+
+from activities.alerts import Alert
+from activities.record import Record
+from activities.words import Order
+from workflows.policy import Policy
+
+
+class Opening(Order):
+    """What an incident starts with, and what it carries on when it continues as new."""
+
+    policy: Policy
+    first: Alert
+    """An alert of the incident: it names indicator, service and environment."""
+    record: Record | None = None
+
+
+class Closed(Order):
+    """How an incident ended, for whoever looks at the result."""
+
+    how: str
+    reason: str
+    by: str
+    report: tuple[str, ...] = ()
