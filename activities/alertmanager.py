@@ -11,12 +11,13 @@ from temporalio import activity
 
 from activities.errors import Refused, Unavailable, from_status
 from activities.expressions import any_of, matcher
-from activities.redaction import redact
+from activities.redaction import READ, beginning
 from activities.words import CUT_BYTES, Answer, Name, Order
 
 _SYSTEM = "Alertmanager"
 _SECONDS = 10.0
 _MOST_BYTES = 8 * 1024 * 1024
+_SAID = 300
 
 
 class OpenAlerts(Order):
@@ -137,7 +138,8 @@ class Alertmanager:
             # Its text can hold the address with a password in it: only the kind is passed on.
             raise Unavailable(f"{_SYSTEM} cannot be reached ({type(error).__name__})") from None
         if not answer.is_success:
-            said = redact(bytes(body[:2000]).decode(errors="replace"), self._secret)
+            text = bytes(body[:READ]).decode(errors="replace")
+            said = beginning(text, _SAID, self._secret, cut=len(body) > READ)
             raise from_status(_SYSTEM, answer.status_code, said, answer.headers, writes=False)
         return bytes(body)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from temporalio import activity
 
 from activities import commands
 from activities.errors import Failed, NotConfigured, Refused, Unavailable
-from activities.redaction import plain, redact
+from activities.redaction import ending
 from activities.redis_findings import Finding, finding
 from activities.services import Unit, host_clock, read_unit
 from activities.ssh import Command, Ran, Session, Ssh
@@ -189,12 +190,17 @@ class Host:
     @activity.defn(name="host.logs")
     async def logs(self, ask: Nothing) -> Logs:  # noqa: ARG002
         """Read the last lines that the application wrote."""
-        return last_lines(await self._ssh.run(commands.logs(self._names.app)))
+        ran = await self._ssh.run(commands.logs(self._names.app))
+        return await asyncio.to_thread(last_lines, ran)
 
 
 def last_lines(ran: Ran, limit: int = CUT_BYTES - 1024) -> Logs:
     """Keep as many of the last lines as fit into *limit* bytes: the end says what happened."""
-    lines = redact(plain(ran.must())).splitlines()
+    out = ran.must()
+    if ran.truncated:
+        out = out.rpartition("\n")[0]  # the last line may end within a credential
+    count = out.count("\n") + (not out.endswith("\n"))
+    lines = ending(out, 2 * limit).splitlines()
     kept: list[str] = []
     room = limit
     for line in reversed(lines):
@@ -203,7 +209,7 @@ def last_lines(ran: Ran, limit: int = CUT_BYTES - 1024) -> Logs:
         if room < 0:
             break
         kept.append(short)
-    return Logs(text="\n".join(reversed(kept)), lines=len(kept), left_out=len(lines) - len(kept))
+    return Logs(text="\n".join(reversed(kept)), lines=len(kept), left_out=count - len(kept))
 
 
 async def _part(

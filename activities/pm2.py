@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
@@ -63,7 +64,8 @@ class Pm2:
 
     async def logs(self) -> str:
         """Give the last lines that were written, without credentials."""
-        return last_lines(await self._ssh.run(commands.logs(self._app)), _LOG_BYTES).text
+        ran = await self._ssh.run(commands.logs(self._app))
+        return (await asyncio.to_thread(last_lines, ran, _LOG_BYTES)).text
 
 
 def parsed(shown: str, app: str, variables: Collection[str]) -> Processes:

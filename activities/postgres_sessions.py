@@ -10,10 +10,12 @@ from pydantic import AwareDatetime, Field
 from temporalio import activity
 
 from activities.postgres_connection import APPLICATION, POOLER, WHY_BLIND, Database, sees
-from activities.redaction import redact
+from activities.redaction import beginning
 from activities.words import Answer, Order
 
 _QUERY = 300
+_QUERY_READ = 4000
+"""Of a statement; the server cuts it there."""
 _SECRET = re.compile(r"(\bpassword\s+)('[^']*'?)", re.IGNORECASE)
 """As in ALTER ROLE; what has an equals sign is redacted with the rest."""
 
@@ -171,8 +173,9 @@ class PostgresSessions:
 
 def shown(query: str | None) -> str:
     """Give a statement for people: one short line, without passwords."""
-    text = _SECRET.sub(r"\1'…'", " ".join((query or "").split()))
-    return redact(text)[:_QUERY]
+    query = query or ""
+    text = _SECRET.sub(r"\1'…'", " ".join(query.split()))
+    return beginning(text, _QUERY, cut=len(query) >= _QUERY_READ)
 
 
 def _chains(rows: list[dict[str, Any]]) -> list[Session]:

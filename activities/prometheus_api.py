@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import SecretStr
 
 from activities.errors import Failed, Refused, Unavailable, from_status
-from activities.redaction import redact
+from activities.redaction import beginning
 
 if TYPE_CHECKING:
     import requests
@@ -232,7 +232,7 @@ class PrometheusApi:
         return from_status(_SYSTEM, seen.status, headers=seen.headers, writes=False)
 
     def _said(self, text: str) -> str:
-        return redact(text, *self._secrets)[:_WORDS]
+        return beginning(text, _WORDS, *self._secrets)
 
 
 def _number(raw: str) -> float | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from activities.errors import Ambiguous, Failed, Refused, Unavailable
-from activities.redaction import plain, redact
+from activities.redaction import READ, beginning, plain
 
 if TYPE_CHECKING:
     import asyncssh
@@ -58,8 +58,11 @@ class Ran:
     @property
     def said(self) -> str:
         """Its complaint in short, fit for an error."""
-        text = " ".join(plain(f"{self.err.strip()} {self.out.strip()}").split())
-        return redact(text)[:_EXCERPT] or "it said nothing"
+        # Of each a little more than is looked at, for what the colours and spaces take away.
+        err, out = self.err[: 2 * READ], self.out[: 2 * READ]
+        cut = len(err) < len(self.err) or len(out) < len(self.out) or self.truncated
+        text = " ".join(plain(f"{err.strip()} {out.strip()}").split())
+        return beginning(text, _EXCERPT, cut=cut) or "it said nothing"
 
     def must(self) -> str:
         """Give the output of a success; raise what any other exit status means."""
