@@ -144,9 +144,12 @@ class Policy(Order):
         """Say who decides about *step* (PROCEDURES, "Policy: who decides")."""
         if self.mode is Mode.OBSERVE:
             return Verdict.NEVER
+        if f"{step.activity}@{step.target}" in self.preapproved:
+            return Verdict.ACT
         if step.asks is Asks.ALWAYS:
             return Verdict.ASK
-        if step.asks is Asks.NEVER or f"{step.activity}@{step.target}" in self.preapproved:
+        costly = step.risk in (Risk.OUTAGE, Risk.DESTRUCTIVE)
+        if step.asks is Asks.NEVER and not (costly and severity is not Severity.CRITICAL):
             return Verdict.ACT
         acts = {Risk.REVERSIBLE}
         if self.mode is Mode.AUTONOMOUS or severity is Severity.CRITICAL:

@@ -19,11 +19,12 @@ from workflows.policy import Verdict
 from workflows.questions import Questions
 
 _SURE_NOTHING_HAPPENED = frozenset({"Refused", "NotConfigured", "NotFoundError"})
-"""Failures after which nothing was changed.
+"""Failures after which nothing was changed: a change says `Refused` only where no attempt acted.
 
 Everything else may have got through, in this attempt or in an earlier one: a timeout is not a
-refusal.
+refusal. `Unwell` surely has.
 """
+_UNWELL = "Unwell"
 _FINAL = frozenset({"Refused", "Gone", "NotConfigured", "NotFoundError"})
 _MOST_UNDO_TRIES = 3
 
@@ -93,6 +94,11 @@ class Steps:
         try:
             done = await self._change(step.activity + UNDO, step, f"Undo: {step.effect}")
         except ActivityError as error:
+            if kind_of(error) == _UNWELL:
+                step.state, step.undone_at = StepState.UNDONE, case.now
+                step.said = f"undone, but not well: {why(error)}"
+                case.note("problem", f"{step.effect}: {step.said}", tell=True)
+                return True
             step.undo_tries += 1
             reason = f"could not be undone: {step.effect}: {why(error)}"
             case.note("problem", reason, tell=True)
@@ -148,9 +154,10 @@ class Steps:
     def _failed(self, step: PlannedStep, error: ActivityError, *, changed: bool = True) -> None:
         uncertain = changed and not _surely_nothing(error)
         step.state = StepState.UNCERTAIN if uncertain else StepState.FAILED
-        step.said = (
-            f"{'it is not known whether this was done' if uncertain else 'not done'}: {why(error)}"
-        )
+        words = "it is not known whether this was done" if uncertain else "not done"
+        if uncertain and kind_of(error) == _UNWELL:
+            words = "done, but not as wanted"
+        step.said = f"{words}: {why(error)}"
         case = self._case
         known = any(s is not step and s.said.endswith(why(error)) for s in case.record.steps)
         case.note("problem", f"{step.effect}: {step.said}", tell=True)
