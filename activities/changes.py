@@ -13,16 +13,21 @@ got through) is done;
 neither as ordered nor as *before* is `Refused`, for then somebody else changed it meanwhile.
 ``undo`` restores only
 what is still as we set it.
+
+`Refused` means that nothing was changed. Once an attempt has acted, and in every attempt after
+the first, that cannot be said any more: `attempt` makes `Unwell` of it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from temporalio import activity
+
+from activities.errors import NotConfigured, Refused, Unwell
 
 READ = ".read"
 UNDO = ".undo"
@@ -44,6 +49,36 @@ class Targets:
             yield
         finally:
             lock.release()
+
+
+class Attempt:
+    """What one attempt at a change knows of what was done."""
+
+    def __init__(self) -> None:
+        self.first = activity.info().attempt == 1
+        self.has_acted = False
+
+    @property
+    def untouched(self) -> bool:
+        """Whether surely nothing was changed, by this attempt or by one before it."""
+        return self.first and not self.has_acted
+
+    def acted(self) -> None:
+        """Note that something was changed."""
+        self.has_acted = True
+
+
+@contextmanager
+def attempt() -> Iterator[Attempt]:
+    """Make an attempt at a change, which is `Refused` only as long as nothing was touched."""
+    this = Attempt()
+    try:
+        yield this
+    except (Refused, NotConfigured) as no:
+        if this.untouched:
+            raise
+        earlier = "" if this.has_acted else "an earlier attempt may have changed it; now: "
+        raise Unwell(f"{earlier}{no.message}") from no
 
 
 @asynccontextmanager

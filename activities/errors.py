@@ -2,6 +2,7 @@
 
     Failed
     ├── Refused      the far side said no and will say no again; never retried
+    ├── Unwell       it was made, or may have been, and is not as wanted; never retried
     ├── Gone         what was to be changed is not there any more; never retried
     ├── Throttled    too many requests; retried after what the far side said
     ├── Unavailable  down or unreachable, and nothing was done; retried
@@ -35,10 +36,17 @@ class Failed(ApplicationError):
 
 
 class Refused(Failed):
-    """The far side said no and will say no again."""
+    """The far side said no and will say no again; nothing was changed, by any attempt."""
 
     def __init__(self, said: str) -> None:
         super().__init__(said, type="Refused", non_retryable=True)
+
+
+class Unwell(Failed):
+    """It was made, or may have been, and is not as wanted: a person should look."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said, type="Unwell", non_retryable=True)
 
 
 class Gone(Failed):

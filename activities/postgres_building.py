@@ -11,7 +11,7 @@ from psycopg import sql
 from temporalio import activity
 
 from activities.changes import heartbeats
-from activities.errors import Ambiguous, Failed, Refused, Unavailable
+from activities.errors import Ambiguous, Failed, Refused, Unavailable, Unwell
 from activities.postgres_connection import APPLICATION, Connection, Database
 from activities.postgres_indexes import DEFINITIONS, SCHEMA, Index, State, state_of
 
@@ -50,7 +50,8 @@ class Building:
             raise  # it may be building still: the next attempt waits for that one
         except Failed as error:
             if left := await self._clean(name):
-                raise type(error)(f"{error.message}; {left}") from None
+                kind = Unwell if isinstance(error, Refused) else type(error)
+                raise kind(f"{error.message}; {left}") from None
             raise
 
     async def drop(self, name: Index, *, lock_seconds: float | None = None) -> None:

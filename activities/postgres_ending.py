@@ -12,7 +12,7 @@ import psycopg
 from pydantic import Field
 from temporalio import activity
 
-from activities.changes import Targets, heartbeats
+from activities.changes import Attempt, Targets, attempt, heartbeats
 from activities.errors import Refused
 from activities.postgres_connection import WHY_BLIND, Connection, Database, sees
 from activities.postgres_sessions import FROM_ACTIVITY, PROTECTED, SessionRef, shown
@@ -118,7 +118,8 @@ class PostgresEnding:
     @activity.defn(name="postgres.cancel")
     async def cancel(self, order: EndSessions, before: Backends) -> Done:
         """Cancel the statements of the ordered sessions; these stay connected."""
-        return await self._end("cancel", order, before)
+        with attempt() as this:
+            return await self._end("cancel", order, before, this)
 
     @activity.defn(name="postgres.terminate.read")
     async def terminate_read(self, order: EndSessions) -> Backends:
@@ -128,7 +129,8 @@ class PostgresEnding:
     @activity.defn(name="postgres.terminate")
     async def terminate(self, order: EndSessions, before: Backends) -> Done:
         """Terminate the ordered sessions; their transactions are rolled back."""
-        return await self._end("terminate", order, before)
+        with attempt() as this:
+            return await self._end("terminate", order, before, this)
 
     async def _read(self, verb: Verb, order: EndSessions) -> Backends:
         async with self._database.session() as session:
@@ -137,9 +139,8 @@ class PostgresEnding:
                 backends=tuple([await _look(session, verb, ref) for ref in order.sessions])
             )
 
-    async def _end(self, verb: Verb, order: EndSessions, before: Backends) -> Done:
+    async def _end(self, verb: Verb, order: EndSessions, before: Backends, this: Attempt) -> Done:
         was = {backend.pid: backend.found for backend in before.backends}
-        retried = activity.info().attempt > 1
         seconds = self._wait_seconds + 0.5 * len(order.sessions) + self._database.statement_seconds
         told: dict[int, str] = {}
         signalled: list[SessionRef] = []
@@ -160,14 +161,15 @@ class PostgresEnding:
                     continue
                 if sent:
                     signalled.append(ref)
+                    this.acted()
                 else:
                     seen = await _look(session, verb, ref)
-                    earlier = retried and was.get(ref.pid) is Found.SAME
+                    earlier = not this.first and was.get(ref.pid) is Found.SAME
                     told[ref.pid] = _spared(verb, seen, earlier=earlier)
                     changed |= earlier and seen.found is not Found.SAME
             left = await self._wait(session, verb, signalled)
             row = await (await session.execute("SELECT clock_timestamp() AS at")).fetchone()
-        if denied and not signalled:
+        if denied and not signalled and not changed:
             raise Refused(f"PostgreSQL: may not {verb} pid {denied}: grant pg_signal_backend")
         for ref in signalled:
             still = f"told to end, but still at it after {self._wait_seconds:g} s"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from activities.changes import Targets
+from activities.changes import Attempt, Targets, attempt
 from activities.errors import Refused, Unavailable
 from activities.postgres_building import Building
 from activities.postgres_connection import WHY_BLIND, Connection, Database, sees
@@ -81,20 +81,22 @@ class PostgresIndexing:
             ratio = order.disk_free_ratio
             free = "not known" if ratio is None else f"{ratio:.0%}"
             raise Refused(f"{order.name} needs {DISK_FLOOR:.0%} of the disk free; it is {free}")
-        async with self._targets.one_at_a_time(_TARGET):
-            return await self._make(order.name, before.index)
+        with attempt() as this:
+            async with self._targets.one_at_a_time(_TARGET):
+                return await self._make(order.name, before.index, this)
 
-    async def _make(self, name: Index, was: IndexState) -> Done:
+    async def _make(self, name: Index, was: IndexState, this: Attempt) -> Done:
         waited = await self._building.wait(name)
         async with self._database.session() as session:
             now = await self._before(session, name)
         if now.index.state is State.VALID:
-            ours = was.state is not State.VALID and (waited or activity.info().attempt > 1)
+            ours = was.state is not State.VALID and (waited or not this.first)
             since = "built before this attempt" if ours else "and was before"
             return Done(said=f"{name} is there, {since}", changed=ours)
         _must_be_possible(now)
         if now.index.state is State.INVALID:
             await self._building.drop(name)
+            this.acted()
         await self._building.build(name)
         async with self._database.session() as session:
             after = await state_of(session, name)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pydantic import AwareDatetime, Field
 from temporalio import activity
 
-from activities.changes import Targets, heartbeats
+from activities.changes import Attempt, Targets, attempt, heartbeats
 from activities.errors import Refused, Unavailable
 from activities.health import Health
 from activities.pace import Pace
@@ -93,14 +93,14 @@ class ProcessManager:
     @activity.defn(name="processes.scale")
     async def scale(self, order: Scale, before: Replicas) -> Done:
         """Have the ordered number of instances, all of them online and healthy."""
-        self._check(order.app)
-        return await self._scaled(order.app, before.count, order.wanted(before.count))
+        with attempt() as this:
+            return await self._scaled(order.app, before.count, order.wanted(before.count), this)
 
     @activity.defn(name="processes.scale.undo")
     async def scale_undo(self, order: Scale, before: Replicas) -> Done:
         """Go back to the number of before, where the present one is still ours."""
-        self._check(order.app)
-        return await self._scaled(order.app, order.wanted(before.count), before.count)
+        with attempt() as this:
+            return await self._scaled(order.app, order.wanted(before.count), before.count, this)
 
     @activity.defn(name="processes.rolling_restart.read")
     async def rolling_restart_read(self, order: RollingRestart) -> Running:
@@ -116,11 +116,15 @@ class ProcessManager:
     @activity.defn(name="processes.rolling_restart")
     async def rolling_restart(self, order: RollingRestart, before: Running) -> Done:
         """Restart each instance of *before* that still runs: one at a time while any is healthy."""
+        with attempt() as this:
+            return await self._restarted(order, before, this)
+
+    async def _restarted(self, order: RollingRestart, before: Running, this: Attempt) -> Done:
         self._check(order.app)
         async with self._one_change(f"restarting {order.app}"):
             present = await self._supervisor.processes()
             left = _left(present, before)
-            if left and activity.info().attempt > 1:
+            if left and not this.first:
                 # The order of the attempt before may be on its way still.
                 await asyncio.sleep(self._pace.settle_seconds)
                 present = await self._supervisor.processes()
@@ -130,10 +134,11 @@ class ProcessManager:
                 if position and one_at_a_time:
                     await asyncio.sleep(self._pace.ramp_seconds)
                 await self._supervisor.restart(old.id)
+                this.acted()
                 if one_at_a_time:
                     await self._back(old, f"restarted {position + 1} of {len(left)} and stopped")
             done = await self._all_online(present, f"restarted all of {order.app}")
-        changed = bool(left) or activity.info().attempt > 1
+        changed = not this.untouched
         how = "one at a time" if one_at_a_time else "all at once, for none was healthy"
         pids = ", ".join(f"{old.id}: {old.pid} → {_pid(done, old.id)}" for old in before.instances)
         said = f"restarted {order.app}, {how} ({pids})" if changed else "all were restarted already"
@@ -145,18 +150,19 @@ class ProcessManager:
             at=max((each.started_at for each in done.instances if each.started_at), default=None),
         )
 
-    async def _scaled(self, app: str, mine: int, wanted: int) -> Done:
+    async def _scaled(self, app: str, mine: int, wanted: int, this: Attempt) -> Done:
         """Go from *mine* to *wanted*; any other number is somebody else's."""
+        self._check(app)
         if mine == wanted:
             return Done(said=f"{app} has {wanted} already", changed=False)
         async with self._one_change(f"scaling {app} to {wanted}"):
-            retried = activity.info().attempt > 1
-            count = await self._settled_count() if retried else await self._count()
-            between = retried and min(mine, wanted) < count < max(mine, wanted)
+            count = await self._count() if this.first else await self._settled_count()
+            between = not this.first and min(mine, wanted) < count < max(mine, wanted)
             if count not in {mine, wanted} and not between:
                 raise Refused(f"{app} has {count} instances now, not {mine}: left to a person")
             if count != wanted:
                 await self._supervisor.scale(wanted)
+                this.acted()
             done = await ready(
                 self._supervisor,
                 self._health,
@@ -164,7 +170,7 @@ class ProcessManager:
                 lambda seen: _wrong(seen, wanted),
                 done=f"scaled {app} from {mine} to {wanted}",
             )
-        changed = retried or count != wanted
+        changed = not this.untouched
         said = f"{app} scaled from {mine} to {wanted}" if changed else f"{app} has {wanted} already"
         newest = max((i.started_at for i in done.instances if i.started_at), default=None)
         return Done(said=said, changed=changed, at=newest if changed else None)

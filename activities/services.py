@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from pydantic import AwareDatetime
 from temporalio import activity
 
 from activities import commands
-from activities.changes import Targets, heartbeats
-from activities.errors import Failed, NotConfigured, Refused, Unavailable
+from activities.changes import Targets, attempt, heartbeats
+from activities.errors import Failed, NotConfigured, NotYet, Refused, Unavailable, Unwell
 from activities.pace import Pace
 from activities.ssh import Session, Ssh
 from activities.words import Answer, Done, Name, Order
@@ -102,21 +102,22 @@ class Services:
     @activity.defn(name="host.restart_service")
     async def restart_service(self, order: RestartService, before: ServiceBefore) -> Done:
         """Restart the unit, unless its process is no longer the one of *before*."""
-        unit = self._allowed(order.unit)
-        async with (
-            self._targets.one_at_a_time(f"{self._ssh.host}/{unit}"),
-            heartbeats(f"restarting {unit}"),
-        ):
-            present = await self._look(unit)
-            if activity.info().attempt > 1 and not _replaced(present, before):
-                # The order of the attempt before may be on its way still.
-                await asyncio.sleep(self._pace.settle_seconds)
+        with attempt() as this:
+            unit = self._allowed(order.unit)
+            async with (
+                self._targets.one_at_a_time(f"{self._ssh.host}/{unit}"),
+                heartbeats(f"restarting {unit}"),
+            ):
                 present = await self._look(unit)
-            ours = activity.info().attempt > 1
-            if not _replaced(present, before) and present.state not in _MOVING:
-                ours = True
-                await self._restart(unit, before)
-            present = await self._until_active(unit, before)
+                if not this.first and not _replaced(present, before):
+                    # The order of the attempt before may be on its way still.
+                    await asyncio.sleep(self._pace.settle_seconds)
+                    present = await self._look(unit)
+                if not _replaced(present, before) and present.state not in _MOVING:
+                    await self._restart(unit, before)
+                    this.acted()
+                present = await self._until_active(unit, before)
+        ours = not this.untouched
         who = "" if ours else " by itself or by somebody else since it was read"
         return Done(
             said=f"{unit} was restarted{who}: process {before.pid} → {present.pid}",
@@ -127,15 +128,14 @@ class Services:
     async def _restart(self, unit: str, before: ServiceBefore) -> None:
         try:
             (await self._ssh.run(commands.restart_unit(unit))).must()
-        except Refused as refused:
-            # systemctl also complains when it did restart and the service did not stay up.
+        except Unwell as complaint:
+            # systemctl complains when it did nothing, and when the service did not stay up.
             present = await self._look(unit)
-            if present.state == "failed" and before.state != "failed":
-                raise Refused(
-                    f"{unit} was restarted, but it is failed: {present.result}"
-                ) from refused
-            if present.pid == before.pid:
-                raise
+            if present.state == "failed":
+                said = f"{unit} was restarted, but it is failed: {present.result}"
+                raise Unwell(said) from complaint
+            if present.active and present.pid == before.pid:
+                raise Refused(complaint.message) from None
 
     async def _until_active(self, unit: str, before: ServiceBefore) -> Unit:
         deadline = time.monotonic() + self._pace.ready_seconds
@@ -153,10 +153,11 @@ class Services:
             await asyncio.sleep(self._pace.poll_seconds)
         if present is None:
             raise lost or Unavailable(f"{self._ssh.host} does not answer")
-        raise Refused(
-            f"{unit} was restarted but is {present.state} ({present.sub_state}): "
-            f"{present.result or 'no result'}"
-        )
+        said = f"{unit} is {present.state} ({present.sub_state}): {present.result or 'no result'}"
+        if present.state in _MOVING:
+            # As Redis is while it loads its data: what comes next must not begin meanwhile.
+            raise NotYet(said, wait=timedelta(seconds=self._pace.poll_seconds))
+        raise Refused(f"restarted, but {said}")
 
     async def _look(self, unit: str) -> Unit:
         async with self._ssh.session() as session:

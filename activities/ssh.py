@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from activities.errors import Ambiguous, Failed, Refused, Unavailable
+from activities.errors import Ambiguous, Failed, Refused, Unavailable, Unwell
 from activities.redaction import READ, beginning, plain
 
 if TYPE_CHECKING:
@@ -77,6 +77,9 @@ class Ran:
         text = f"`{self.command.title}` failed on the host ({self.status}): {self.said}"
         if any(words in self.err for words in _NOT_NOW):
             return Ambiguous(text) if self.command.changes else Unavailable(text)
+        # What ran and failed may have done a part of it; what sudo forbids did not run.
+        if self.command.changes and not self.err.lstrip().startswith("sudo:"):
+            return Unwell(text)
         return Refused(text)
 
 
@@ -192,35 +195,39 @@ class Session:
             command.line, stdin=asyncssh.DEVNULL, encoding=None
         )
         try:
-            complaint = asyncio.create_task(_read(process.stderr, MOST_BYTES))
-            out, cut = await _read(process.stdout, command.most_bytes)
-            if cut:  # it waits for us to read on, which we do not: its end is not awaited
+            complaint = asyncio.create_task(_read(process.stderr, MOST_BYTES, drain=True))
+            # A change that nobody reads on from stands still, and how it ends is what counts.
+            out, cut = await _read(process.stdout, command.most_bytes, drain=command.changes)
+            given_up = cut and not command.changes
+            if given_up:
                 process.channel.abort()
             err, cut_too = await complaint
-            if not (cut or cut_too):
+            if not given_up:
                 await process.wait_closed()
         finally:
             complaint.cancel()
             process.close()
             await asyncio.gather(complaint, return_exceptions=True)
-        status = 0 if cut else process.exit_status
+        status = 0 if given_up else process.exit_status
         if status is None or status < 0:
             raise self._lost(command, "was ended before it was through")
-        return Ran(command, status, out.decode(errors="replace"), err.decode(errors="replace"), cut)
+        texts = (out.decode(errors="replace"), err.decode(errors="replace"))
+        return Ran(command, status, *texts, truncated=cut or cut_too)
 
     def _lost(self, command: Command, how: str) -> Failed:
         text = f"`{command.title}` on {self._host} {how}"
         return Ambiguous(text) if command.changes else Unavailable(text)
 
 
-async def _read(stream: asyncssh.SSHReader[bytes], most: int) -> tuple[bytes, bool]:
-    """Read to the end or to *most* bytes, and say whether something was left."""
-    read = bytearray()
+async def _read(stream: asyncssh.SSHReader[bytes], most: int, *, drain: bool) -> tuple[bytes, bool]:
+    """Keep *most* bytes at most and say whether there were more, which *drain* also reads."""
+    kept, cut = bytearray(), False
     while piece := await stream.read(64 * 1024):
-        read += piece
-        if len(read) > most:
-            return bytes(read[:most]), True
-    return bytes(read), False
+        kept += piece[: most - len(kept) + 1]
+        cut = len(kept) > most
+        if cut and not drain:
+            break
+    return bytes(kept[:most]), cut
 
 
 def _kind(error: BaseException) -> str:

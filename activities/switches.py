@@ -12,7 +12,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from temporalio import activity
 
-from activities.changes import Targets, heartbeats
+from activities.changes import Attempt, Targets, attempt, heartbeats
 from activities.commands import SETTABLE
 from activities.errors import Refused
 from activities.health import Health
@@ -114,7 +114,8 @@ class Switches:
     @activity.defn(name="switches.set")
     async def set(self, order: SetSwitches, before: SwitchValues) -> Done:
         """Set the switches, where they are still as *before*."""
-        return await self._change(order, mine=before.values, wanted=dict(order.values))
+        with attempt() as this:
+            return await self._change(order, this, mine=before.values, wanted=dict(order.values))
 
     @activity.defn(name="switches.set.undo")
     async def set_undo(self, order: SetSwitches, before: SwitchValues) -> Done:
@@ -124,11 +125,13 @@ class Switches:
             switch: self._declared[switch].default if value is None else value
             for switch, value in before.values.items()
         }
-        return await self._change(order, mine=dict(order.values), wanted=wanted)
+        with attempt() as this:
+            return await self._change(order, this, mine=dict(order.values), wanted=wanted)
 
     async def _change(
         self,
         order: SetSwitches,
+        this: Attempt,
         *,
         mine: Mapping[Switch, str | None],
         wanted: Mapping[Switch, str],
@@ -138,17 +141,16 @@ class Switches:
         environment = {variables[switch]: value for switch, value in wanted.items()}
         target = f"{self._supervisor.host}/{self._supervisor.app}"
         note = f"setting {', '.join(wanted)}"
-        retried = activity.info().attempt > 1
         async with self._targets.one_at_a_time(target), heartbeats(note):
             present = await self._present(order)
-            if retried and not _holds(present, environment):
+            if not this.first and not _holds(present, environment):
                 # The order of the attempt before may be on its way still.
                 await asyncio.sleep(self._pace.settle_seconds)
                 present = await self._present(order)
-            changes = not _holds(present, environment)
-            if changes:
-                self._still(present, mine, wanted, variables, torn_is_ours=retried)
+            if not _holds(present, environment):
+                self._still(present, mine, wanted, variables, torn_is_ours=not this.first)
                 await self._supervisor.restart_with(environment)
+                this.acted()
             done = await ready(
                 self._supervisor,
                 self._health,
@@ -157,7 +159,7 @@ class Switches:
                 done=f"restarted with {_said(wanted)}",
             )
         newest = max((i.started_at for i in done.instances if i.started_at), default=None)
-        changed = changes or (retried and dict(mine) != dict(wanted))
+        changed = this.has_acted or (not this.first and dict(mine) != dict(wanted))
         said = f"{'set' if changed else 'already set'}: {_said(wanted)}"
         return Done(said=said, changed=changed, at=newest if changed else None)
 

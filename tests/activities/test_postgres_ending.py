@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from activities.changes import Targets
-from activities.errors import Refused
+from activities.errors import Refused, Unwell
 from activities.postgres_ending import EndSessions, Found, PostgresEnding
 from activities.postgres_sessions import PostgresSessions
 from tests.activities.at_work import CHANGE, NOW, end, find, order, pid
@@ -41,8 +41,30 @@ async def test_a_role_that_may_see_but_not_signal_is_refused(postgres, database,
     async with postgres.database("onlooker") as onlooker:
         with pytest.raises(Refused, match="grant pg_signal_backend"):
             await end(onlooker, "cancel", order(found))
+        with pytest.raises(Unwell, match="grant pg_signal_backend"):
+            await end(onlooker, "cancel", order(found), attempt=2)
 
     assert not task.done()
+
+
+async def test_a_later_attempt_tells_of_each_session_though_it_may_end_none(
+    postgres, database, busy
+):
+    (first, ended), (second, task) = await busy(), await busy()
+    both = [await find(database, pid(each)) for each in (first, second)]
+    what = order(*both)
+
+    async with postgres.database("onlooker") as onlooker:
+        before = await run(PostgresEnding(onlooker, Targets()).terminate_read, what)
+        await end(database, "terminate", order(both[0]))
+        done = await end(onlooker, "terminate", what, before=before, attempt=2)
+
+    assert done.changed
+    assert f"pid {both[0].pid} is gone, ended since it was read" in done.said
+    assert f"pid {both[1].pid} not ours to end" in done.said
+    assert not task.done()
+    with contextlib.suppress(psycopg.Error):
+        await ended
 
 
 async def test_a_cancel_ends_the_statement_and_spares_the_session(database, busy):

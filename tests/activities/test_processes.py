@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from activities.changes import Targets
-from activities.errors import Ambiguous, Refused, Unavailable
+from activities.errors import Ambiguous, Refused, Unavailable, Unwell
 from activities.health import Health
 from activities.pace import Pace
 from activities.pm2 import Pm2, parsed
@@ -147,11 +147,36 @@ async def test_enough_instances_need_no_scaling_and_no_undo(machine):
     assert machine.ran == []
 
 
-async def test_instances_that_do_not_come_up_are_a_failed_scaling(machine):
+@pytest.mark.parametrize("attempt", [1, 2])
+async def test_instances_that_do_not_come_up_are_a_scaling_that_was_done(machine, attempt):
     machine.comes_up = lambda instance: "errored"
+    order, before = Scale(replicas=5, most=9), Replicas(count=3)
+
+    with pytest.raises(Unwell, match="3 of 5 online"):
+        await run(manager(machine).scale, order, before, attempt=attempt)
+
+
+async def test_a_number_that_somebody_else_set_and_that_is_not_well_was_not_our_doing(machine):
+    machine.comes_up = lambda instance: "errored"
+    machine.act(["pm2", "scale", APP, "5"])
 
     with pytest.raises(Refused, match="3 of 5 online"):
         await run(manager(machine).scale, Scale(replicas=5, most=9), Replicas(count=3))
+    assert machine.count("pm2 scale") == 0
+
+
+async def test_a_scaling_that_pm2_breaks_off_may_have_been_done_in_part(machine):
+    machine.answers["pm2 scale"] = (1, "", "[PM2][ERROR] spawn failed\n")
+
+    with pytest.raises(Unwell, match="spawn failed"):
+        await run(manager(machine).scale, Scale(replicas=5, most=9), Replicas(count=3))
+
+
+async def test_another_number_after_a_lost_attempt_leaves_a_doubt(machine):
+    machine.act(["pm2", "scale", APP, "7"])
+
+    with pytest.raises(Unwell, match=r"earlier attempt may have.*left to a person"):
+        await run(manager(machine).scale, Scale(replicas=5, most=9), Replicas(count=3), attempt=2)
 
 
 async def test_an_application_in_fork_mode_is_not_scaled(machine):
@@ -204,7 +229,7 @@ async def test_a_rolling_restart_stops_at_the_first_instance_that_does_not_come_
     before = await run(manager(machine).rolling_restart_read, RESTART)
     machine.comes_up = lambda instance: "online" if instance.id == 0 else "errored"
 
-    with pytest.raises(Refused, match=r"restarted 2 of 3 and stopped.*instance 1 is errored"):
+    with pytest.raises(Unwell, match=r"restarted 2 of 3 and stopped.*instance 1 is errored"):
         await run(manager(machine).rolling_restart, RESTART, before)
     assert machine.instances[2].restarts == 0
 
@@ -219,7 +244,7 @@ async def test_a_crash_loop_is_not_taken_for_a_restart_that_worked(machine):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Instance, "listed", restless)
-        with pytest.raises(Refused, match="keeps restarting"):
+        with pytest.raises(Unwell, match="keeps restarting"):
             await run(manager(machine).rolling_restart, RESTART, before)
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from activities.changes import Targets
-from activities.errors import Ambiguous, Refused
+from activities.errors import Ambiguous, NotYet, Refused, Unwell
 from activities.pace import Pace
 from activities.services import RestartService, Services
 from tests.activities.attempts import run
@@ -78,17 +78,57 @@ async def test_a_service_on_its_way_is_waited_for_not_restarted_again(machine):
     before = await run(services(machine).restart_service_read, ORDER)
     machine.redis_state = "deactivating"
 
-    with pytest.raises(Refused, match="deactivating"):
+    with pytest.raises(NotYet, match="deactivating"):
         await run(services(machine).restart_service, ORDER, before, attempt=2)
 
     assert machine.count(RESTART) == 0
+
+
+async def test_a_service_that_still_loads_is_waited_for_by_the_next_attempt(machine):
+    before = await run(services(machine).restart_service_read, ORDER)
+    machine.redis_comes_back = "activating"
+
+    with pytest.raises(NotYet, match="activating"):
+        await run(services(machine).restart_service, ORDER, before)
+    machine.redis_state, machine.redis_pid = "active", 4711
+    done = await run(services(machine).restart_service, ORDER, before, attempt=2)
+
+    assert machine.count(RESTART) == 1
+    assert done.changed
+
+
+async def test_a_service_that_failed_and_fails_again_was_restarted_all_the_same(machine):
+    machine.redis_state, machine.redis_pid = "failed", 0
+    machine.redis_comes_back = "failed"
+    before = await run(services(machine).restart_service_read, ORDER)
+
+    with pytest.raises(Unwell, match="restarted, but it is failed"):
+        await run(services(machine).restart_service, ORDER, before)
+
+
+async def test_a_restart_that_did_nothing_is_refused(machine):
+    machine.answers["sudo"] = (1, "", "Failed to restart redis.service: Access denied\n")
+    before = await run(services(machine).restart_service_read, ORDER)
+
+    with pytest.raises(Refused, match="Access denied"):
+        await run(services(machine).restart_service, ORDER, before)
+
+
+async def test_what_a_later_attempt_is_refused_may_have_been_done_by_an_earlier_one(machine):
+    before = await run(services(machine).restart_service_read, ORDER)
+    machine.answers["systemctl show"] = (1, "", "Failed to get properties\n")
+
+    with pytest.raises(Refused):
+        await run(services(machine).restart_service, ORDER, before)
+    with pytest.raises(Unwell, match="an earlier attempt may have changed it"):
+        await run(services(machine).restart_service, ORDER, before, attempt=2)
 
 
 async def test_a_service_that_does_not_come_back_says_its_result(machine):
     machine.redis_comes_back = "failed"
     before = await run(services(machine).restart_service_read, ORDER)
 
-    with pytest.raises(Refused, match="restarted, but it is failed: exit-code"):
+    with pytest.raises(Unwell, match="restarted, but it is failed: exit-code"):
         await run(services(machine).restart_service, ORDER, before)
 
 

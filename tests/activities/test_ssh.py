@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import asyncssh
 import pytest
 
-from activities.errors import Ambiguous, Refused, Unavailable
+from activities.errors import Ambiguous, Refused, Unavailable, Unwell
 from activities.ssh import Command, Ssh
 from tests.activities.scripted_host import SECRET, ScriptedHost, scripted_host
 
@@ -74,6 +74,19 @@ async def test_an_endless_output_is_read_up_to_its_limit(machine):
     ran = await machine.ssh.run(Command(("nproc",), most_bytes=1000, seconds=5))
 
     assert (len(ran.out), ran.truncated) == (1000, True)
+
+
+@pytest.mark.parametrize("loud", ["out", "err"])
+async def test_a_change_that_says_too_much_ends_as_it_ends(machine, loud):
+    said = "x" * 3_000_000
+    machine.answers["pm2"] = (3, said if loud == "out" else "", said if loud == "err" else "")
+    command = Command(("pm2", "restart", "1"), changes=True, most_bytes=1000, seconds=5)
+
+    ran = await machine.ssh.run(command)
+
+    assert (ran.status, ran.truncated) == (3, True)
+    with pytest.raises(Unwell):
+        ran.must()
 
 
 async def test_words_reach_the_host_as_words_whatever_is_in_them(machine):

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from activities.changes import Targets
-from activities.errors import Ambiguous, Refused
+from activities.errors import Ambiguous, Refused, Unwell
 from activities.health import Health
 from activities.pace import Pace
 from activities.pm2 import Pm2
@@ -95,6 +95,14 @@ async def test_a_switch_that_somebody_changed_between_reading_and_setting_is_lef
     with pytest.raises(Refused, match="is '35' and was not set"):
         await run(switches(machine).set, POOL, before)
     assert machine.count("env ") == 0
+
+
+async def test_instances_that_do_not_come_up_with_their_switches_were_switched(machine):
+    before = await run(switches(machine).set_read, POOL)
+    machine.comes_up = lambda instance: "errored"
+
+    with pytest.raises(Unwell, match="0 of 3 online"):
+        await run(switches(machine).set, POOL, before)
 
 
 async def test_instances_that_disagree_are_somebody_s_work_in_progress(machine):
