@@ -25,7 +25,7 @@ class Size:
     """How much is measured."""
 
     rounds: int = 40
-    bursts: int = 3
+    bursts: int = 2
     burst: int = 200
     flood: int = 2000
     open: int = 1000

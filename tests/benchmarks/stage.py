@@ -87,13 +87,16 @@ class Stage:
         }
 
     async def post(self, alerts: list[dict[str, Any]]) -> int:
-        """Deliver as Alertmanager does, and give the status of the answer."""
+        """Deliver as Alertmanager does, and give the status of the answer; 0 where none came."""
         token = self.stack.token.get_secret_value()
-        answer = await self.http.post(
-            self.stack.webhook_url,
-            json=delivery(alerts),
-            headers={"Authorization": f"Bearer {token}"},
-        )
+        try:
+            answer = await self.http.post(
+                self.stack.webhook_url,
+                json=delivery(alerts),
+                headers={"Authorization": f"Bearer {token}"},
+            )
+        except httpx.TransportError:
+            return 0
         return answer.status_code
 
     def pages(self) -> dict[str, float]:
