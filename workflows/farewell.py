@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 from activities.outbox import Unsent
-from workflows.case import Case
+from workflows.case import Case, why
 from workflows.channels import Lane
 from workflows.deadlines import until
 from workflows.post_incident import Aftermath, PostIncident
@@ -70,13 +71,18 @@ class Farewell:
         entrusted = self._unsent()
         after = Aftermath(record=record.model_copy(deep=True), policy=case.policy)
         record.slack.dirty = False
-        await workflow.start_child_workflow(
-            PostIncident.run,
-            after,
-            id=f"{record.id}/after/{record.run}-{record.aftermaths}",
-            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-            static_summary=f"What comes after {record.id}",
-        )
+        try:
+            await workflow.start_child_workflow(
+                PostIncident.run,
+                after,
+                id=f"{record.id}/after/{record.run}-{record.aftermaths}",
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                static_summary=f"What comes after {record.id}",
+            )
+        except FailureError as error:
+            # After a reset one of that name is there already: the next number is tried.
+            case.note("problem", f"what is unsent could not be handed on: {why(error)}")
+            return
         # What was said meanwhile is not part of it, and still ours to send.
         for channel in (record.slack, record.pagerduty):
             channel.unsent[:] = [message for message in channel.unsent if message not in entrusted]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.alerts import Alert, Notice
@@ -67,14 +68,11 @@ class Incident:
             )
         ]
         life = asyncio.create_task(self._live())
-        while not life.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await workflow.wait_condition(
-                    lambda: life.done() or any(t.done() for t in tracks) or self._unheard
-                )
-            raise_bugs(tracks)
-            self._hear_cancellation()
-        return life.result()
+        try:
+            return await self._watch_over(life, tracks)
+        except FailureError as error:
+            # Left alone it would end the incident for good; as a bug it is seen, and tried again.
+            raise RuntimeError("an activity's failure that nothing has caught") from error
 
     # What comes in
 
@@ -197,6 +195,18 @@ class Incident:
                 self._reopen()
             elif self._farewell.finished and workflow.all_handlers_finished():
                 return _closed(record)
+
+    async def _watch_over(
+        self, life: asyncio.Task[Closed], tracks: list[asyncio.Task[None]]
+    ) -> Closed:
+        while not life.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await workflow.wait_condition(
+                    lambda: life.done() or any(t.done() for t in tracks) or self._unheard
+                )
+            raise_bugs(tracks)
+            self._hear_cancellation()
+        return life.result()
 
     @property
     def _unheard(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, FailureError
 
 from activities.alerts import Alert
 from activities.record import Reading
@@ -44,7 +44,9 @@ class Investigation:
             )
             self._tell_evidence()
             answered = await self._consult(alert, tuple(record.readings))
-        except ActivityError as error:
+        except FailureError as error:
+            # Not ActivityError alone: what a local activity raises comes as it was raised, and
+            # what leaves here would end the workflow.
             record.no_procedure = f"the procedure could not be read: {why(error)}"
             self._case.note("problem", f"{record.no_procedure}; people handle it", tell=True)
             return True
