@@ -21,6 +21,8 @@ from activities.errors import NotYet
 from activities.words import Answer, Name, Order
 
 MOST_SAMPLES = 400
+_FEW = 10
+"""While it settles, at most one look in so many may be bad."""
 
 
 class Below(Order):
@@ -135,17 +137,23 @@ def recover(ask: Watch, samples: list[Sample], *, over: bool) -> Verdict | None:
 
 
 def hold(samples: list[Sample], *, over: bool) -> Verdict | None:
-    """Judge a settling time: one bad look ends it; an unknown one does not pass for health."""
-    if samples[-1].good is False:
-        return _verdict(Outcome.NOT_RECOVERED, samples, samples[-1].note)
-    if not over:
-        return None
+    """Judge a settling time: two bad looks in a row end it; an unknown one is not health.
+
+    A single bad look is a blip. As the last of the window it is looked at once more.
+    """
     known = [sample for sample in samples if sample.good is not None]
-    if samples[-1].good is None or len(known) * 2 < len(samples):
-        return _verdict(
-            Outcome.UNKNOWN, samples, f"no data for most of the time: {samples[-1].note}"
-        )
-    return _verdict(Outcome.RECOVERED, samples, f"{len(known)} good looks, none bad")
+    bad = sum(1 for sample in known if not sample.good)
+    last = samples[-1]
+    if last.good is False and [sample.good for sample in known[-2:]] == [False, False]:
+        return _verdict(Outcome.NOT_RECOVERED, samples, f"two bad looks in a row: {last.note}")
+    if not over or last.good is False:
+        return None
+    if last.good is None or len(known) * 2 < len(samples):
+        return _verdict(Outcome.UNKNOWN, samples, f"no data for most of the time: {last.note}")
+    if bad > max(1, len(known) // _FEW):
+        return _verdict(Outcome.NOT_RECOVERED, samples, f"{bad} of {len(known)} looks were bad")
+    said = f"{bad} bad, each by itself" if bad else "none bad"
+    return _verdict(Outcome.RECOVERED, samples, f"{len(known) - bad} good looks, {said}")
 
 
 def _improving(condition: Below, samples: list[Sample]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from activities.record import Phase, PlannedStep, StepState
-from activities.verification import Outcome
+from activities.verification import Outcome, Verdict
 from workflows.case import Case
 from workflows.closing import resolve
 from workflows.deadlines import until
@@ -108,22 +108,63 @@ class Settling:
             if record.resolution is None:
                 case.enter(Phase.SETTLING)
             return
-        verdict = await self._watcher.watch(
-            f"Still well without it? {due.effect}",
-            policy.undo_verify_seconds,
-            interrupted=self._alarmed,
-        )
+        verdict = await self._well_without(due)
         if record.resolution is not None:
             return
-        if record.refired or (verdict and verdict.outcome is not Outcome.RECOVERED):
-            await self._relapse(verdict.said if verdict else "it fires again")
+        outcome = verdict.outcome if verdict else None
+        if record.refired:
+            await self._relapse("it fires again")
+        elif verdict and outcome is Outcome.NOT_RECOVERED:
+            await self._relapse(verdict.said, seen=True)
+        elif verdict and outcome is Outcome.UNKNOWN:
+            self._handover.hand_over(
+                f"whether it is well without this cannot be seen: {due.effect}"
+            )
+        elif outcome is Outcome.IMPROVING:
+            case.enter(Phase.SETTLING, "it is improving: nothing more is undone before it is well")
 
-    async def _relapse(self, said: str) -> None:
+    async def _well_without(self, step: PlannedStep) -> Verdict | None:
+        """Watch what becomes of it without *step*; where it is improving, once more as long."""
+        verdict = None
+        for label in ("Still well without it?", "It is improving without it: watch on."):
+            verdict = await self._watcher.watch(
+                f"{label} {step.effect}",
+                self._case.policy.undo_verify_seconds,
+                interrupted=self._alarmed,
+            )
+            if verdict is None or verdict.outcome is not Outcome.IMPROVING:
+                break
+        return verdict
+
+    async def _back_indeed(self) -> bool:
+        """Look for some moments whether it has come back, whatever fires; False ends the relapse."""
+        case, record, policy = self._case, self._record, self._case.policy
+        seconds = policy.verify_every_seconds * policy.good_looks
+        case.enter(record.phase, "look whether it has come back", case.after(seconds))
+        verdict = await self._watcher.watch("Has it come back?", seconds, interrupted=self._left)
+        if verdict is None or verdict.outcome in (Outcome.NOT_RECOVERED, Outcome.IMPROVING):
+            return True
+        if verdict.outcome is Outcome.UNKNOWN:
+            self._handover.hand_over(f"whether it came back cannot be seen: {verdict.said}")
+            return False
+        case.note("phase", "it is well all the same: settling anew", tell=True)
+        case.enter(Phase.SETTLING)
+        return False
+
+    def _left(self) -> bool:
+        record = self._record
+        taken = bool(record.people.taken_over_by)
+        return record.resolution is not None or taken or self._case.outplanned
+
+    async def _relapse(self, said: str, *, seen: bool = False) -> None:
+        """Go on where we were, if it has come back indeed; *seen* that it has, over a window."""
         case, record = self._case, self._record
-        settled_at, record.recovered_at = record.recovered_at, None
         record.refired = False
         record.recurrence += 1
         case.note("alert", f"it came back: {said}", tell=True)
+        if not seen and not await self._back_indeed():
+            return
+        settled_at, record.recovered_at = record.recovered_at, None
         undone = [
             (step.undone_at, step)
             for step in record.steps
@@ -135,7 +176,7 @@ class Settling:
         case.enter(Phase.MITIGATING, "go on where we were")
         if case.held:
             await self._steps.until_released(lambda: record.resolution is not None)
-        if not undone or record.people.taken_over_by or record.resolution is not None:
+        if not undone or self._left():
             return
         _, step = max(undone, key=lambda pair: pair[0])
         if await self._steps.put_back(step, self._stopped):
