@@ -20,6 +20,7 @@ from starlette.routing import Route
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from starters.accepted import Accepted
 from starters.meters import Meters
 from starters.opening import Group, Told, grouped, tell
 from starters.payload import Delivery
@@ -51,6 +52,7 @@ class Door:
         self._settings = settings
         self._readiness = Readiness(client)
         self._meters = Meters()
+        self._accepted = Accepted()
         # Of all deliveries together: two senders at once must not double what Temporal gets.
         self._places = asyncio.Semaphore(settings.door.at_once)
 
@@ -70,7 +72,9 @@ class Door:
             self._meters.received.labels(status).inc(count)
         groups = grouped(alerts, scope, incomplete=delivery.truncated > 0)
         left = self._settings.door.deadline_seconds - (time.monotonic() - begun)
-        failed = await self._hand_over(groups, max(left, 0.1))
+        ahead = self._accepted.ahead(groups)
+        told, failed = await self._hand_over(ahead, max(left, 0.1))
+        self._accepted.over(groups, told, failed)
         if failed:
             return _repeat(failed, len(groups))
         self._meters.seconds.observe(time.monotonic() - begun)
@@ -108,15 +112,22 @@ class Door:
                 body = await body_of(request, settings.door.body_bytes)
         except TimeoutError:
             raise Refusal(
-                HTTPStatus.REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"
+                # Not 408: Alertmanager repeats a 5xx, and drops what a 4xx answers.
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "too_slow",
+                "the body did not arrive in time: send it again",
             ) from None
         try:
             return Delivery.model_validate_json(body)
         except ValidationError as error:
             misunderstood(error)
 
-    async def _hand_over(self, groups: Sequence[Group], seconds: float) -> list[str]:
-        """Tell every incident, a bounded number at a time, and name those that were not told."""
+    async def _hand_over(
+        self, groups: Sequence[Group], seconds: float
+    ) -> tuple[set[str], list[str]]:
+        """Tell incidents, a bounded number at a time; name those that were told, and the others."""
+        if not groups:
+            return set(), []
         end = time.monotonic() + seconds
         tasks = {asyncio.create_task(self._tell(group, end)): group for group in groups}
         done, pending = await asyncio.wait(tasks, timeout=seconds)
@@ -124,10 +135,10 @@ class Door:
             # Temporal may have taken it all the same: the sender repeats it, which is safe.
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
-        failed = [tasks[task].id for task in pending]
-        failed += [tasks[task].id for task in done if not task.result()]
+        told = {tasks[task].id for task in done if task.result()}
+        failed = sorted(group.id for group in groups if group.id not in told)
         self._meters.failed.inc(len(failed))
-        return sorted(failed)
+        return told, failed
 
     async def _tell(self, group: Group, end: float) -> bool:
         async with self._places:

@@ -49,9 +49,11 @@ def problem(
 
 def authenticate(request: Request, token: SecretStr) -> None:
     """Refuse who does not show *token*, in a time that says nothing about how near it was."""
-    scheme, _, shown = request.headers.get("authorization", "").partition(" ")
-    right = hmac.compare_digest(shown.strip().encode(), token.get_secret_value().encode())
-    if not right or scheme.lower() != "bearer":
+    # As they came: text would have been guessed from the bytes.
+    sent = [value for name, value in request.headers.raw if name == b"authorization"]
+    scheme, _, shown = (sent[0] if len(sent) == 1 else b"").partition(b" ")
+    right = hmac.compare_digest(shown, token.get_secret_value().encode())
+    if not right or scheme.lower() != b"bearer":
         raise Refusal(
             HTTPStatus.UNAUTHORIZED, "unauthorized", "the bearer token is missing or wrong"
         )

@@ -11,10 +11,18 @@ from collections.abc import Iterator
 import uvicorn
 
 from starters.door import application
+from starters.waiting import Waiting, protocol
 from workers.connection import connect
 from workers.ending import goodbye, told_to_end
 from workers.settings import Settings, SettingsWrong, secrets_of, variable
 from workers.telemetry import log_to_stderr
+
+_MOST_ASKING = 200
+"""Requests at the same time; of those without the token none lasts."""
+_MOST_SILENT = 200
+"""Connections without a request."""
+_SILENT_SECONDS = 20.0
+"""Given to a connection for the headers of its next request."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,8 +38,10 @@ async def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=protocol(Waiting(most=_MOST_SILENT, seconds=_SILENT_SECONDS)),
+        ws="none",
         # Above it 503, at once: better than a queue that outlasts the sender's patience.
-        limit_concurrency=200,
+        limit_concurrency=_MOST_ASKING + _MOST_SILENT,
         backlog=256,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=int(door.deadline_seconds) + 2,

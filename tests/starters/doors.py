@@ -20,7 +20,7 @@ from workers.settings import Settings
 from workflows.opening import Opening
 
 PAYLOADS = Path(__file__).resolve().parents[1] / "fixtures" / "alertmanager"
-TOKEN = "s3cret-token"
+TOKEN = "s3cret-token-of-the-door"
 PATH = "/webhooks/alertmanager"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 

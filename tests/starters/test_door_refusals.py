@@ -5,7 +5,7 @@ import pytest
 
 from starters.door import application
 from starters.opening import MOST_BYTES
-from tests.starters.doors import PATH, door, elsewhere, groups, recorded, settings, told
+from tests.starters.doors import PATH, TOKEN, door, elsewhere, groups, recorded, settings, told
 from workers.settings import SettingsWrong
 
 
@@ -17,7 +17,13 @@ from workers.settings import SettingsWrong
             {"Authorization": "Bearer wrong"}, {}, (401, "unauthorized", None), id="a wrong token"
         ),
         pytest.param(
-            {"Authorization": "Basic s3cret-token"}, {}, (401, "unauthorized", None), id="no bearer"
+            {"Authorization": f"Basic {TOKEN}"}, {}, (401, "unauthorized", None), id="no bearer"
+        ),
+        pytest.param(
+            {"Authorization": f"Bearer {TOKEN}\u00a0"},
+            {},
+            (401, "unauthorized", None),
+            id="a token and a space that is none",
         ),
         pytest.param(
             {"Authorization": "Bearer s3crét"}, {}, (401, "unauthorized", None), id="no ASCII"
