@@ -54,7 +54,11 @@ class Database(Postgres):
             if await found.fetchone() is not None:
                 return self
             await admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-            for role, password in self._passwords.items():
+            for role, given in self._passwords.items():
+                # Digested here: in clear it would stand among the statements that are looked at.
+                password = admin.pgconn.encrypt_password(
+                    given.encode(), role.encode(), b"scram-sha-256"
+                ).decode()
                 await admin.execute(
                     sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
                         sql.Identifier(role), sql.Literal(password)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from typing import Self
 import psycopg
 
 from deploy.local import processes, programs
+from deploy.local.scratch import Scratch
 
 OPTIONS = {
     "fsync": "off",  # the data is a demonstration's; a crash of the machine may take it
@@ -24,7 +26,7 @@ OPTIONS = {
 
 INITDB = [
     "--username=postgres",
-    "--auth=trust",
+    "--auth=scram-sha-256",
     "--encoding=UTF8",
     "--locale-provider=builtin",  # the same order on every system
     "--builtin-locale=C.UTF-8",
@@ -35,11 +37,17 @@ INITDB = [
 START_ATTEMPTS = 5
 """After a kill -9 the dead server's backends hold its shared memory for a moment."""
 
+SUPERUSER = "superuser"
+"""The file with the superuser's password, among the data, which only its owner can read.
+
+Made once for each cache of programs: a server's data is copied from there.
+"""
+
 STILL_HELD = "pre-existing shared memory block"
 
 
 class Postgres(processes.Child):
-    """A PostgreSQL server on a loopback port; its superuser is postgres, without a password."""
+    """A PostgreSQL server on a loopback port; its superuser is postgres, with a password."""
 
     def __init__(
         self,
@@ -61,7 +69,8 @@ class Postgres(processes.Child):
         self.port = port or processes.free_port()
         self.options = {**OPTIONS, **(options or {})}
         self.data = data.absolute() if data else None
-        self._scratch: Path | None = None
+        self._scratch: Scratch | None = None
+        self._password = ""
         super().__init__(
             "PostgreSQL",
             [],
@@ -72,8 +81,9 @@ class Postgres(processes.Child):
         )
 
     def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
-        """Say where clients connect."""
-        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+        """Say where clients connect; once it was started, the superuser with its password."""
+        known = f":{self._password}" if user == "postgres" and self._password else ""
+        return f"postgresql://{user}{known}@127.0.0.1:{self.port}/{database}"
 
     async def start(self) -> Self:
         """Start the server on its data, made when there is none, and wait until it answers."""
@@ -100,7 +110,7 @@ class Postgres(processes.Child):
         """End the server, and remove its data if it is temporary."""
         await super().stop()
         if self._scratch is not None:
-            await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
+            await asyncio.to_thread(self._scratch.remove)
             self._scratch = None
 
     async def restart(self) -> Self:
@@ -116,13 +126,16 @@ class Postgres(processes.Child):
 
     def _prepare(self) -> None:
         binaries = _binaries()
-        if self.data is None and self._scratch is None:
-            self._scratch = Path(tempfile.mkdtemp(prefix="responder-postgres-"))
-            self._scratch.chmod(0o755)
-        data = self.data or Path(f"{self._scratch}/data")
+        data = self.data
+        if data is None:
+            self._scratch = self._scratch or Scratch("responder-postgres-")
+            self._scratch.path.chmod(0o755)
+            data = self._scratch.path / "data"
         if not (data / "PG_VERSION").is_file():
             shutil.copytree(_template(binaries), data, dirs_exist_ok=True)
             data.chmod(0o700)
+        password = data / SUPERUSER
+        self._password = password.read_text() if password.exists() else ""
         _give(data, self.user)
         if self.user and not _reachable(data.parent):
             message = f"{data} is out of reach for {self.user}, whom PostgreSQL runs as under root."
@@ -187,7 +200,7 @@ def _binaries() -> Path:
 
 def _template(binaries: Path) -> Path:
     """Give a data folder as initdb leaves it; copying it is five times as fast as initdb."""
-    template = programs.cache() / f"postgres-template-{_release()}"
+    template = programs.cache() / f"postgres-data-{_release()}"
     with programs.alone("postgres-template"):
         if template.exists():
             return template
@@ -195,10 +208,13 @@ def _template(binaries: Path) -> Path:
             Path(scratch).chmod(0o755)
             data = Path(scratch) / "data"
             data.mkdir()
+            password = Path(scratch) / SUPERUSER
+            password.touch(mode=0o600)
+            password.write_text(secrets.token_urlsafe(24))
             user = _nobody_if_root()
-            _give(data, user)
+            _give(Path(scratch), user)
             done = subprocess.run(
-                [binaries / "initdb", "-D", data, *INITDB],
+                [binaries / "initdb", "-D", data, f"--pwfile={password}", *INITDB],
                 cwd=scratch,
                 capture_output=True,
                 text=True,
@@ -214,6 +230,7 @@ def _template(binaries: Path) -> Path:
             arriving = template.with_name(f"{template.name}.part")
             shutil.rmtree(arriving, ignore_errors=True)
             shutil.copytree(data, arriving)
+            shutil.copy2(password, arriving / SUPERUSER)
             arriving.rename(template)
     return template
 

@@ -1,19 +1,16 @@
 """`responder up`: Temporal, worker and door in one command, for as long as it runs."""
 
 import asyncio
-import contextlib
 import os
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from deploy.local import data, ports, processes, programs
+from deploy.local import data, ports
+from deploy.local.ending import FORESEEN, ended_when_asked
 from deploy.local.greeting import TEMPORAL_PORT, greeting
 from deploy.local.stack import Stack
-from deploy.local.temporal import WrittenByAnother
 from starters.session import Exit, running, stop
 from workers.settings import Settings
 
@@ -24,15 +21,6 @@ DATA = Path(".local/data")
 
 _CRASH_AT_EXIT_SECONDS = 0.3
 """sdk-python#300: a process that ends just after the last use of a client may abort."""
-
-_SAID = (
-    data.InUse,
-    ports.PortTaken,
-    processes.NotReady,
-    programs.ProgramMissing,
-    WrittenByAnother,
-)
-"""What is told in its own sentence, without a trace."""
 
 
 def up(
@@ -55,7 +43,7 @@ def up(
                 settings, folder, door_port or settings.door.port, temporal_port, ui_port
             )
         )
-    except _SAID as error:
+    except FORESEEN as error:
         stop(Exit.FAILED, str(error))
 
 
@@ -82,38 +70,12 @@ async def _run(
         door_port=door_port,
         tell=_tell,
     )
-    with _ended_when_asked():
+    with ended_when_asked():
         async with stack:
             typer.echo(greeting(stack, settings))
             await asyncio.Event().wait()
     await asyncio.sleep(_CRASH_AT_EXIT_SECONDS)
     typer.echo("Stopped. Open incidents go on when it is started again.")
-
-
-@contextlib.contextmanager
-def _ended_when_asked() -> Iterator[None]:
-    """Let SIGINT and SIGTERM cancel what is inside; once more, and they cut the stopping short."""
-    task, loop = asyncio.current_task(), asyncio.get_running_loop()
-    assert task is not None  # noqa: S101 (we are in one)
-    asked = False
-
-    def end() -> None:
-        nonlocal asked
-        asked = True
-        task.cancel()
-
-    for signalled in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signalled, end)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not asked:
-            raise
-        while task.uncancel():
-            pass
-    finally:
-        for signalled in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(signalled)
 
 
 def _environment(settings: Settings) -> dict[str, str]:
