@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import math
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-from pydantic import SecretStr
 
 from activities.words import Risk
 from deploy.gameday.platform import Platform
@@ -22,13 +23,16 @@ from deploy.local.processes import free_port
 from deploy.local.stack import WEBHOOK, Stack
 from deploy.prometheus_rules import rules_yaml
 
-PACE = 0.03
-"""Five minutes of watching take 9 seconds."""
+PACE = 0.025
+"""Ten minutes of settling take 15 seconds."""
+POLICY = {"verify_seconds": 600}
+"""Rates need their ten seconds to come down, at whatever pace."""
 ENGINEER = "you"
 _WINDOW = "8s"
 _FAST_WINDOW = "6s"
 _HOLD = "2s"
 _BASELINE = "15s"
+_SETTINGS = "responder.toml"
 
 
 class Day:
@@ -40,6 +44,7 @@ class Day:
         *,
         pace: float = PACE,
         policy: Mapping[str, object] | None = None,
+        reports: Path | None = None,
     ) -> None:
         """Describe the day; nothing starts yet.
 
@@ -47,8 +52,10 @@ class Day:
             folder: Where all of it is kept.
             pace: What every wait of the responder is shortened by.
             policy: What else of its policy is not as usual.
+            reports: Where reports are written; into the folder when left out.
         """
         self.folder = folder.absolute()
+        self.reports = reports or self.folder / "responder" / "reports"
         token = kept_token(self.folder / "responder")
         door_port = free_port()
         self.platform = Platform(
@@ -59,7 +66,9 @@ class Day:
         )
         self.slack = SlackStandIn(TOKEN, data=self.folder / "slack.json")
         self.pagerduty = PagerDutyStandIn([ROUTING_KEY], data=self.folder / "pagerduty.json")
-        self._policy = {"pace": pace, **(policy or {})}
+        self._policy = {"pace": pace, **POLICY, **(policy or {})}
+        self.used_since = math.inf
+        """When users had their first answers, by this process's clock."""
         self._token, self._door_port = token, door_port
         self._running = contextlib.AsyncExitStack()
 
@@ -67,14 +76,16 @@ class Day:
         async with contextlib.AsyncExitStack() as starting:
             await starting.enter_async_context(self.slack)
             await starting.enter_async_context(self.pagerduty)
-            await starting.enter_async_context(self.platform)
+            (self.folder / _SETTINGS).touch()
             self.stack = Stack(
                 self.folder / "responder",
                 environment=self._environment(),
-                token=SecretStr(self._token.get_secret_value()),
+                token=self._token,
                 door_port=self._door_port,
             )
-            await starting.enter_async_context(self.stack)
+            starting.push_async_callback(self._end)
+            # Side by side: each waits for programs of its own to come up.
+            await _both(self._begin(), self.stack.__aenter__())
             self._running = starting.pop_all()
         return self
 
@@ -86,9 +97,21 @@ class Day:
     ) -> None:
         await self._running.aclose()
 
+    async def _begin(self) -> None:
+        await self.platform.__aenter__()
+        self.used_since = time.monotonic()
+
+    async def _end(self) -> None:
+        await _both(
+            self.stack.__aexit__(None, None, None), self.platform.__aexit__(None, None, None)
+        )
+
     def _environment(self) -> dict[str, str]:
         platform = self.platform
         settings: dict[str, object] = {
+            # Else the one that lies where this is called from would be read.
+            "CONFIG": self.folder / _SETTINGS,
+            "REPORTS__FOLDER": self.reports,
             "ENVIRONMENT": "gameday",
             "PROMETHEUS__URL": platform.prometheus_url,
             "ALERTMANAGER__URL": platform.alertmanager_url,
@@ -130,6 +153,14 @@ class Day:
             f"RESPONDER_{name}": value if isinstance(value, str) else _text(value)
             for name, value in settings.items()
         }
+
+
+async def _both(*work: Coroutine[object, object, object]) -> None:
+    """Do all of it, each to its end, and raise what went wrong first."""
+    done = await asyncio.gather(*work, return_exceptions=True)
+    for each in done:
+        if isinstance(each, BaseException):
+            raise each
 
 
 def _text(value: object) -> str:

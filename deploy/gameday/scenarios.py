@@ -17,13 +17,17 @@ class Scenario:
 
     name: str
     alert: str
+    indicator: str
+    """What its incident is about, also once a more severe alert has taken over."""
     story: str
     """What happens, in a sentence for the terminal."""
     breaks: Callable[[Platform], Awaitable[object]]
     after: dict[Phase, Callable[[Platform], Awaitable[object]]]
     """What the world does by itself once the incident is in a phase for the first time."""
+    later: str = ""
+    """What that is, in a sentence for the terminal."""
     normal_seconds: float = 0.0
-    """How long a normal day must last before, for those who compare with it."""
+    """How long users must have had answers before, for those who compare with it."""
 
 
 async def _spike(platform: Platform) -> None:
@@ -40,6 +44,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario(
             name="redis",
             alert="RedisConnectionFailure",
+            indicator="RedisConnectionFailure",
             story="Redis is killed with kill -9; nothing restarts it but the responder.",
             breaks=Platform.kill_redis,
             after={},
@@ -47,14 +52,17 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario(
             name="latency",
             alert="HighAPILatency",
-            story=f"{_SPIKE:g} times the users come, more than two instances carry; later they go.",
+            indicator="APILatency",
+            story=f"{_SPIKE:g} times the users come, more than two instances carry.",
             breaks=_spike,
             after={Phase.SETTLING: _calm},
-            normal_seconds=14.0,
+            later="The extra users leave: as many come as on a normal day.",
+            normal_seconds=16.0,
         ),
         Scenario(
             name="connections",
             alert="HighDatabaseConnections",
+            indicator="DatabaseConnections",
             story="A nightly report opens sessions and never gives them back; you are asked.",
             breaks=Platform.leak_connections,
             after={},

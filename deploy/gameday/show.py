@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.rule import Rule
+from rich.table import Table
 from rich.text import Text
 
-from activities.record import Phase, Record
-from activities.verification import Below, Sample
+from activities.record import Entry, Phase, Record, WatchRecord
+from activities.report_words import count
+from activities.verification import Below, Condition, Sample
+from activities.words import cut
+from deploy.gameday.gist import gist
 from deploy.gameday.standins.pagerduty import PagerDutyStandIn
 from deploy.gameday.standins.slack import SlackStandIn
+from deploy.gameday.standins.slack_state import Message
 
 _BARS = "▁▂▃▄▅▆▇█"
-_MARKS = {True: "[green]●[/]", False: "[red]●[/]", None: "[yellow]○[/]"}
-_MOST_MARKS = 40
+_MARKS = {True: ("●", "green"), False: ("●", "red"), None: ("○", "yellow")}
+_MOST_MARKS = 24
 _LOOKS_A_LINE = 8
+_LONGEST = 300
 _KINDS = {
     "alert": "bold red",
     "page": "bold magenta",
@@ -34,95 +41,123 @@ _KINDS = {
 
 
 class Show:
-    """Tells what is new since it last looked."""
+    """Tells what is new since it last looked: when, who, what."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self._run = ""
         self._lines = 0
         self._phase: Phase | None = None
         self._seen: set[str] = set()
-        self._samples = 0
+        self._samples: list[Sample] = []
+        self._watches = 0
         self._told_evidence = False
 
     def header(self, title: str, *lines: str) -> None:
-        """Open the show."""
+        """Open a part of the show."""
+        self.console.print()
         self.console.print(Panel("\n".join(lines), title=f"[bold]{escape(title)}", expand=False))
 
-    def say(self, text: str, style: str = "") -> None:
-        """Say a line of our own."""
-        self.console.print(Text(f"{datetime.now():%H:%M:%S}  ", "dim").append(text, style))  # noqa: DTZ005 - the reader's clock
+    def say(self, text: str, style: str = "", who: str = "", at: datetime | None = None) -> None:
+        """Say a line, what is long beneath itself; now, when no time is given."""
+        clock = (at or datetime.now().astimezone()).astimezone()
+        self._line(f"{clock:%H:%M:%S}", who, Text(text, style))
+
+    def path(self, name: str, path: str) -> None:
+        """Tell where something is, on a line of its own that can be copied."""
+        self.console.print(f"  {name:<11} {path}", soft_wrap=True, markup=False)
 
     def record(self, record: Record) -> None:
         """Tell what came into the record."""
-        if record.phase is not self._phase:
-            self._phase, self._samples = record.phase, 0
-            self.console.print(Rule(f"[bold]{record.phase.value.upper()}", align="left"))
-        if record.readings and not self._told_evidence:
-            self._told_evidence = True
-            self._evidence(record)
+        if record.run != self._run:
+            self._run, self._lines, self._watches, self._phase = record.run, 0, 0, None
+            self._told_evidence = False
+        for watch in record.watches[self._watches :]:
+            self._ended(watch, record.facts.condition if record.facts else None)
+        self._watches = len(record.watches)
         whole = record.left_out + len(record.timeline)
-        for entry in record.timeline[len(record.timeline) - (whole - self._lines) :]:
-            by = "" if entry.by == "responder" else f"[bold]{escape(entry.by)}[/]: "
-            style = _KINDS.get(entry.kind, "")
-            text = f"[{style}]{escape(entry.text)}[/]" if style else escape(entry.text)
-            self.console.print(f"[dim]{entry.at.astimezone():%H:%M:%S}[/]  {by}{text}")
+        fresh = max(whole - self._lines, 0)
+        for entry in record.timeline[max(len(record.timeline) - fresh, 0) :]:
+            self._entry(entry)
+            if entry.kind == "evidence" and record.readings and not self._told_evidence:
+                self._told_evidence = True
+                self._evidence(record)
         self._lines = whole
+        if record.phase is not self._phase:
+            self._phase, self._samples = record.phase, []
+            self.console.print(Rule(f"[bold]{record.phase.value.upper()}", align="left"))
 
     def samples(self, samples: list[Sample], record: Record) -> None:
         """Tell how a watch goes on: at every turn, and every few looks."""
-        fresh = samples[self._samples :]
-        if not fresh:
-            return
-        before = samples[self._samples - 1].good if self._samples else None
+        before = len(self._samples)
+        fresh = samples[before:]
         turned = any(
-            now.good != last
-            for now, last in zip(fresh, [before, *(s.good for s in fresh)], strict=False)
+            one.good != other.good for one, other in pairwise(samples[max(before - 1, 0) :])
         )
-        if not turned and len(fresh) < _LOOKS_A_LINE:
-            return
-        self._samples = len(samples)
-        condition = record.facts.condition if record.facts else None
-        marks = "".join(_MARKS[sample.good] for sample in samples[-_MOST_MARKS:])
-        line = f" {_sparkline(samples, condition)}" if isinstance(condition, Below) else ""
-        at, note = f"{fresh[-1].at.astimezone():%H:%M:%S}", escape(fresh[-1].note)
-        self.console.print(f"[dim]{at}[/]  {marks}{line} [dim]{len(samples)} looks: {note}[/]")
+        if fresh and (not before or turned or len(fresh) >= _LOOKS_A_LINE):
+            self._looks(samples, record.facts.condition if record.facts else None)
 
     def messages(self, slack: SlackStandIn, pagerduty: PagerDutyStandIn) -> None:
         """Tell what people got on their phones and in their channel."""
         for alert in pagerduty.alerts:
-            self._once(
-                f"{alert.dedup_key}{alert.status}", "PagerDuty", f"{alert.status}: {alert.summary}"
-            )
+            key = f"{alert.dedup_key}{alert.status}"
+            self._once(key, "PagerDuty", f"{alert.status}: {alert.summary}")
         for message in slack.messages():
-            where = "Slack thread" if message.thread_ts else "Slack #incidents"
-            self._once(f"{message.ts}", where, message.text)
+            self._once(message.ts, "Slack", _told(message))
 
-    def _once(self, key: str, where: str, text: str) -> None:
-        if key in self._seen:
-            return
-        self._seen.add(key)
-        first, *rest = text.strip().splitlines() or [""]
-        more = f" [dim](+{len(rest)} lines)[/]" if rest else ""
-        self.console.print(f"          [magenta]✉ {where}[/] {escape(first[:140])}{more}")
+    def _line(self, clock: str, who: str, text: Text) -> None:
+        row = Table.grid(padding=(0, 2), expand=False)
+        row.add_column(width=8, no_wrap=True, style="dim")
+        row.add_column(width=10, no_wrap=True, style="magenta" if not clock else "dim")
+        row.add_column(overflow="fold")
+        row.add_row(clock, who, text)
+        self.console.print(row)
+
+    def _entry(self, entry: Entry) -> None:
+        style = _KINDS.get(entry.kind, "")
+        self.say(cut(entry.text, _LONGEST), style, who=entry.by, at=entry.at)
 
     def _evidence(self, record: Record) -> None:
         for reading in record.readings:
-            mark = "[red]✗[/]" if reading.failed else "[green]✓[/]"
-            said = reading.failed or _short(reading.answer)
-            self.console.print(f"          {mark} {escape(reading.why)}: [dim]{escape(said)}[/]")
+            mark = ("✗ ", "red") if reading.failed else ("✓ ", "green")
+            self._line("", "", Text.assemble(mark, f"{reading.why}: ", (gist(reading), "dim")))
         for finding in record.findings:
-            self.console.print(f"          [yellow]for people:[/] {escape(finding)}")
+            self._line("", "", Text.assemble(("for people: ", "yellow"), finding))
+
+    def _once(self, key: str, who: str, text: str) -> None:
+        if key not in self._seen:
+            self._seen.add(key)
+            shown = Text(" ".join(text.split()), no_wrap=True, overflow="ellipsis")
+            self._line("", who, shown)
+
+    def _ended(self, watch: WatchRecord, condition: Condition | None) -> None:
+        if watch.samples and len(watch.samples) != len(self._samples):
+            self._looks(watch.samples, condition)
+        self._samples = []
+
+    def _looks(self, samples: list[Sample], condition: Condition | None) -> None:
+        self._samples = samples
+        shown = samples[-_MOST_MARKS:]
+        told = Text()
+        for sample in shown:
+            told.append(*_MARKS[sample.good])
+        bars = _sparkline(shown, condition) if isinstance(condition, Below) else ""
+        last = samples[-1]
+        told.append(f" {bars} " if bars else " ")
+        told.append(f"{count(len(samples), 'look')}: {last.note}", "dim")
+        self._line(f"{last.at.astimezone():%H:%M:%S}", "watching", told)
 
 
-def _short(answer: object) -> str:
-    if not isinstance(answer, dict):
-        return str(answer)[:100]
-    plain = (f"{k} {v}" for k, v in answer.items() if isinstance(v, str | int | float) and v != "")
-    return ", ".join(plain)[:110]
+def _told(message: Message) -> str:
+    """Word a message as a line; a picture has no text of its own."""
+    if message.text.strip():
+        return f"{'↳ ' if message.thread_ts else '#incidents '}{message.text}"
+    named = [str(file.get("title") or file.get("name")) for file in message.files]
+    return f"↳ a chart: {', '.join(named)}" if named else "↳ (a message without text)"
 
 
 def _sparkline(samples: list[Sample], condition: Below) -> str:
-    values = [sample.value for sample in samples[-_MOST_MARKS:]]
+    values = [sample.value for sample in samples]
     known = [value for value in values if value is not None]
     if not known:
         return ""
@@ -131,4 +166,4 @@ def _sparkline(samples: list[Sample], condition: Below) -> str:
         " " if value is None else _BARS[min(int(value / top * len(_BARS)), len(_BARS) - 1)]
         for value in values
     )
-    return f"{''.join(bars)}"
+    return "".join(bars)
