@@ -31,7 +31,7 @@ ENGINEER = "you"
 _WINDOW = "8s"
 _FAST_WINDOW = "6s"
 _HOLD = "2s"
-_BASELINE = "15s"
+_BASELINE = "12s"
 _SETTINGS = "responder.toml"
 
 

@@ -11,7 +11,7 @@ from activities.words import cut
 
 _LONGEST = 160
 _SHOWN = 3
-_NOT_TOLD = frozenset({"at", "query_id", "app", "newest_minutes_ago"})
+_NOT_TOLD = frozenset({"at", "query_id", "app", "newest_minutes_ago", "plan"})
 """What says nothing to somebody who looks on, or is said among what is for people."""
 _NAMELESS = frozenset({"value", "said", "finding", "note", "state"})
 """Fields whose value says it all."""

@@ -57,7 +57,7 @@ SCENARIOS: dict[str, Scenario] = {
             breaks=_spike,
             after={Phase.SETTLING: _calm},
             later="The extra users leave: as many come as on a normal day.",
-            normal_seconds=16.0,
+            normal_seconds=13.0,
         ),
         Scenario(
             name="connections",

@@ -23,7 +23,7 @@ from deploy.gameday.standins.slack_state import Message
 
 _BARS = "▁▂▃▄▅▆▇█"
 _MARKS = {True: ("●", "green"), False: ("●", "red"), None: ("○", "yellow")}
-_MOST_MARKS = 24
+_MOST_MARKS = 20
 _LOOKS_A_LINE = 8
 _LONGEST = 300
 _KINDS = {
