@@ -2,25 +2,33 @@
 
 .DEFAULT_GOAL := help
 
-PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-READY  := $(VENV)/.ready
+# Once an environment is made, its Python is meant, until another is named.
+PYTHON ?= $(if $(wildcard $(VENV)/.ready-*),$(BIN)/python,python3)
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+READY  := $(VENV)/.ready-$(VERSION)
 ARGS   ?=
+# What a game day is made of. Only some tests need others, and say so themselves.
+SERVERS := temporal postgres valkey-server nginx prometheus alertmanager
 
-.PHONY: help setup demo test lint format types bench lock clean
+.PHONY: help setup demo test crash lint format types bench lock clean
 
 help: ## Say what can be made (this)
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(READY) ## Make the virtual environment, and find or fetch the programs
-	$(BIN)/python -m deploy.local.programs
+	$(BIN)/python -m deploy.local.programs $(SERVERS)
 
-demo: setup ## Break a real component and watch the response (ARGS="..." for its options)
+demo: $(READY) ## Break a real component and watch the response (ARGS="..." for its options)
+	@$(BIN)/python -m deploy.local.programs $(SERVERS) >/dev/null
 	$(BIN)/responder demo $(ARGS)
 
 test: setup ## Run all tests (ARGS="..." for pytest)
-	$(BIN)/python -m pytest -m "not benchmark" $(ARGS)
+	$(BIN)/python -m pytest -m "not benchmark and not crash_full" $(ARGS)
+
+crash: setup ## Kill every part at every phase, one at a time; takes a quarter of an hour
+	$(BIN)/python -m pytest -m "crash or crash_full" tests/e2e $(ARGS)
 
 lint: $(READY) ## Check style and format
 	$(BIN)/ruff check .
@@ -33,7 +41,7 @@ format: $(READY) ## Put the code into its format, and mend what can be mended
 types: $(READY) ## Check the types
 	$(BIN)/mypy
 
-bench: setup ## Measure, and keep it in tests/benchmarks/RESULTS.md (ARGS="first" for a part)
+bench: $(READY) ## Measure, and keep it in tests/benchmarks/RESULTS.md (ARGS="first" for a part)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 # uv has an environment of its own: it makes the lock, nothing here runs on it.
@@ -56,7 +64,7 @@ $(READY): requirements.lock pyproject.toml
 		echo "This needs Python 3.11, 3.12 or 3.13; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." >&2; \
 		echo "Install one, then name it:  make $(or $(MAKECMDGOALS),setup) PYTHON=python3.12" >&2; \
 		exit 1; }
-	umask 022 && $(PYTHON) -m venv $(VENV)
+	[ -e $@ ] || { umask 022 && $(PYTHON) -m venv --clear $(VENV); }
 	umask 022 && $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	umask 022 && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

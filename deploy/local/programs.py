@@ -196,15 +196,14 @@ def _what_to_install(name: str, package: str, why: object) -> str:
 
 
 def main() -> int:
-    """Find or fetch every program, and print where each is."""
+    """Find or fetch the named programs, all when none is, and print where each is."""
     missing = 0
-    for name, find in EVERY.items():
+    for name in sys.argv[1:] or EVERY:
         try:
-            where = str(find())
+            sys.stdout.write(f"{name:<14} {EVERY[name]()}\n")
         except ProgramMissing as error:
             missing += 1
-            where = str(error)
-        sys.stdout.write(f"{name:<14} {where}\n")
+            sys.stderr.write(f"{name:<14} {error}\n")
     return 1 if missing else 0
 
 
