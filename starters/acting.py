@@ -24,6 +24,9 @@ PATIENCE_SECONDS = 2.0
 _SIGNAL_SECONDS = 5.0
 
 
+Handle = WorkflowHandle[object, object]
+
+
 class State(StrEnum):
     """What became of an act."""
 
@@ -53,32 +56,78 @@ class NotThere(NotTaken):
 
 
 class NotRecorded(NotTaken):
-    """No worker answered, and the act must not be kept for later."""
+    """No worker answered, and the act must not be kept for later; the text says what is known."""
 
 
 async def act(client: Client, incident: str, kind: ActKind, what: Act) -> Outcome:
     """Carry out an act; where no worker answers in time, keep it if it is one that may wait."""
     handle = client.get_workflow_handle(incident)
+    if (said := await _answer(handle, incident, kind.value, what)) is not None:
+        return Outcome(State.DONE, said)
+    if kind not in FALLS_BACK:
+        return Outcome(State.DONE, await _later(handle, kind.value, what))
+    # The update may still arrive, with the same id: then the second of the two does nothing.
+    return await _signal(handle, incident, kind, what)
+
+
+async def close_follow_up(client: Client, workflow: str, verb: str, what: Act) -> Outcome:
+    """Carry out *verb*, complete or dismiss, on what is owed after an incident."""
+    handle = client.get_workflow_handle(workflow)
+    said = await _answer(handle, workflow, verb, what)
+    return Outcome(State.DONE, await _later(handle, verb, what) if said is None else said)
+
+
+async def _answer(handle: Handle, workflow: str, verb: str, what: Act) -> str | None:
+    """Ask for the act, and wait for what is said to it; None when nobody answers in time."""
     try:
-        return Outcome(State.DONE, await _update(handle, kind, what))
+        return await _update(handle, verb, what)
     except WorkflowUpdateFailedError as error:
         raise _refused(error) from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise NotThere(_gone(incident, error)) from None
+            raise NotThere(_gone(workflow, error)) from None
         if error.status not in _SLOW:
             raise _failed(error) from error
     except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError):
-        pass
+        _end_if_told_to()
     except (RuntimeError, OSError) as error:
         raise _failed(error) from error
-    if kind not in FALLS_BACK:
-        raise NotRecorded(
-            f"{kind.value} was not recorded: no worker answered within {PATIENCE_SECONDS:g} s. "
-            "Look whether one runs (`responder worker`), then try again."
-        )
-    # The update may still arrive, with the same id: then the second of the two does nothing.
-    return await _signal(handle, incident, kind, what)
+    return None
+
+
+async def _later(handle: Handle, verb: str, what: Act) -> str:
+    """Ask once more what became of an act that nobody answered: only its asker has given up.
+
+    Temporal may hold it on for the next worker, so that it is not taken cannot be said lightly.
+    """
+    waited = f"no worker answered within {2 * PATIENCE_SECONDS:g} s"
+    look = "Look whether one runs (`responder worker`)"
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            update = handle.get_update_handle(what.id, result_type=str)
+            return str(await update.result(rpc_timeout=timedelta(seconds=PATIENCE_SECONDS)))
+    except WorkflowUpdateFailedError as error:
+        raise _refused(error) from None
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise NotRecorded(
+                f"{verb} was not recorded: {waited}. {look}, then try again."
+            ) from None
+    except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError):
+        _end_if_told_to()
+    except (RuntimeError, OSError):
+        pass
+    raise NotRecorded(
+        f"{verb} has no answer yet: {waited}, and the next one may still take it. {look}, and "
+        f"what became of it (`responder show {handle.id}`), before you try again."
+    )
+
+
+def _end_if_told_to() -> None:
+    # The library says the same of our own time-out and of a caller that wants to end.
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from None
 
 
 _SLOW = {
@@ -89,11 +138,11 @@ _SLOW = {
 }
 
 
-async def _update(handle: WorkflowHandle[object, object], kind: ActKind, what: Act) -> str:
+async def _update(handle: Handle, verb: str, what: Act) -> str:
     async with asyncio.timeout(PATIENCE_SECONDS):
         return str(
             await handle.execute_update(
-                kind.value.replace("-", "_"),
+                verb.replace("-", "_"),
                 what,
                 id=what.id,
                 result_type=str,
@@ -102,9 +151,7 @@ async def _update(handle: WorkflowHandle[object, object], kind: ActKind, what: A
         )
 
 
-async def _signal(
-    handle: WorkflowHandle[object, object], incident: str, kind: ActKind, what: Act
-) -> Outcome:
+async def _signal(handle: Handle, incident: str, kind: ActKind, what: Act) -> Outcome:
     try:
         await handle.signal(
             "person",

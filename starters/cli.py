@@ -12,7 +12,7 @@ Settings are RESPONDER_… variables or responder.toml; Temporal is where TEMPOR
 
 Exit status: 0 done, or recorded to be done by the next worker; 1 failed; 2 called wrongly, or \
 wrong settings; 3 Temporal cannot be reached; 4 no such incident; 5 refused by the incident; \
-6 no worker answers, so nothing was recorded: try again.
+6 no worker answers: the words say whether it may still be done.
 """
 
 

@@ -84,10 +84,10 @@ def show(incident: Incident, *, as_json: Json = False) -> None:
             console.print(views.whole(found))
         return
     if as_json:
-        stop(Exit.NOT_RECORDED, "no worker answers: the record cannot be asked for now")
+        stop(Exit.NO_ANSWER, "no worker answers: the record cannot be asked for now")
     console.print(views.listing([found], views.utc_now()))
     stop(
-        Exit.NOT_RECORDED,
+        Exit.NO_ANSWER,
         "No worker answers, so this is all that can be known now. Nothing is lost: the incident "
         "goes on when one runs (`responder worker`).",
     )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import os
+import pwd
+import socket
 import uuid
 from typing import Annotated
 
@@ -14,6 +17,8 @@ from starters.finding import full_id
 from starters.session import console, print_json, talking
 from workers.settings import Settings
 from workflows.acts import Act, ActKind
+
+_MOST_VIA = 40
 
 Incident = Annotated[str, typer.Argument(help="The incident's id, or enough of its beginning.")]
 As = Annotated[
@@ -103,6 +108,26 @@ def note(
     _do(ActKind.NOTE, incident, by, text=text, as_json=as_json)
 
 
+Key = Annotated[str, typer.Argument(help="What is owed: review, post-mortem, actions, runbook.")]
+
+
+def done(incident: Incident, key: Key = "", *, by: As = "", as_json: Json = False) -> None:
+    """Say that something owed after an incident is done; without a key, the only one."""
+    _close("complete", incident, key, by, as_json=as_json)
+
+
+def dismiss(
+    incident: Incident,
+    key: Key = "",
+    *,
+    why: Annotated[str, typer.Option(help="Why it is not needed.")],
+    by: As = "",
+    as_json: Json = False,
+) -> None:
+    """Say that something owed after an incident is not needed."""
+    _close("dismiss", incident, key, by, text=why, as_json=as_json)
+
+
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
     panel = "What a person does"
@@ -110,6 +135,8 @@ def add_to(app: typer.Typer) -> None:
         app.command(rich_help_panel=panel)(command)
     app.command("take-over", rich_help_panel=panel)(take_over)
     app.command("hand-back", rich_help_panel=panel)(hand_back)
+    for command in (done, dismiss):
+        app.command(rich_help_panel="After an incident")(command)
 
 
 def whoever(by: str) -> str:
@@ -123,6 +150,15 @@ def whoever(by: str) -> str:
     return name
 
 
+def door() -> str:
+    """Name the way by which an act comes: ``--as`` says who, this who the machine knows them as."""
+    try:
+        account = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        account = str(os.geteuid())
+    return f"cli ({account}@{socket.gethostname()})"[:_MOST_VIA]
+
+
 def _do(
     kind: ActKind,
     incident: str,
@@ -133,24 +169,44 @@ def _do(
     question: str = "",
     minutes: float = 10,
 ) -> None:
-    if len(text) > 3000:
-        raise typer.BadParameter("a text has at most 3000 characters")
-    what = Act(
-        id=f"cli-{uuid.uuid4()}",
-        by=whoever(by),
-        via="cli",
-        text=text,
-        question=question[:64],
-        minutes=minutes,
-    )
+    what = _act(by, text=text, question=question, minutes=minutes)
 
     async def work(client: Client, settings: Settings) -> tuple[str, Outcome]:  # noqa: ARG001
         name = await full_id(client, incident)
         return name, await act(client, name, kind, what)
 
     name, outcome = talking(work)
+    _tell(name, kind.value, outcome, what, as_json=as_json)
+
+
+def _close(verb: str, incident: str, key: str, by: str, *, as_json: bool, text: str = "") -> None:
+    # Brings in a workflow: only these two commands need it.
+    from starters.owing import close
+
+    what = _act(by, text=text)
+
+    async def work(client: Client, settings: Settings) -> Outcome:  # noqa: ARG001
+        return await close(client, incident, key, verb, what)
+
+    _tell(incident, verb, talking(work), what, as_json=as_json)
+
+
+def _act(by: str, *, text: str, question: str = "", minutes: float = 10) -> Act:
+    if len(text) > 3000:
+        raise typer.BadParameter("a text has at most 3000 characters")
+    return Act(
+        id=f"cli-{uuid.uuid4()}",
+        by=whoever(by),
+        via=door(),
+        text=text,
+        question=question[:64],
+        minutes=minutes,
+    )
+
+
+def _tell(name: str, verb: str, outcome: Outcome, what: Act, *, as_json: bool) -> None:
     if as_json:
-        print_json({"incident": name, "act": kind.value, "state": outcome.state.value,
+        print_json({"incident": name, "act": verb, "state": outcome.state.value,
                     "said": outcome.said, "id": what.id})  # fmt: skip
         return
     style = "green" if outcome.state is State.DONE else "yellow"

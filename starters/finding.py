@@ -22,6 +22,13 @@ from workflows.case import ALERT_NAME, ENVIRONMENT, INDICATOR, PHASE, SERVICE, S
 
 SECONDS = 2.0
 """Given to a worker to answer a question."""
+NOBODY = {
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,
+    # "No poller" comes at once, so, once the last has been gone a while.
+    RPCStatusCode.FAILED_PRECONDITION,
+}
+"""How Temporal says that no worker answers a question."""
 _MOST_CANDIDATES = 10
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,300}")
 _KIND = "WorkflowType = 'Incident'"
@@ -29,6 +36,12 @@ _KIND = "WorkflowType = 'Incident'"
 
 class NoWorker(Exception):
     """Nobody answers questions about an incident now: it waits for a worker."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No worker answers, so it is not known now. Nothing is lost: incidents go on when one "
+            "runs (`responder worker`)."
+        )
 
 
 @dataclass(frozen=True)
@@ -70,7 +83,7 @@ class Filters:
             (ENVIRONMENT, self.environment),
             (INDICATOR, self.indicator),
         )
-        parts += [f"{key.name} = {_quoted(value)}" for key, value in wanted if value]
+        parts += [f"{key.name} = {quoted(value)}" for key, value in wanted if value]
         return " AND ".join(parts)
 
 
@@ -82,11 +95,11 @@ async def incidents(client: Client, filters: Filters, most: int = 100) -> list[L
 
 async def full_id(client: Client, beginning: str) -> str:
     """Find the one incident whose id begins so; an open one goes before those that are over."""
-    if not _ID.fullmatch(beginning):
+    if not is_id(beginning):
         raise NotThere(f"{beginning!r} is not an incident's id. `responder list` has those.")
     if await _is_one(client, beginning):
         return beginning
-    query = f"{_KIND} AND WorkflowId STARTS_WITH {_quoted(beginning)}"
+    query = f"{_KIND} AND WorkflowId STARTS_WITH {quoted(beginning)}"
     found = {
         each.id: each.status is WorkflowExecutionStatus.RUNNING
         async for each in client.list_workflows(query, limit=_MOST_CANDIDATES * 10)
@@ -114,21 +127,13 @@ async def record_of(client: Client, incident: str) -> Record:
     except (TimeoutError, WorkflowQueryFailedError):
         raise NoWorker from None
     except RPCError as error:
-        # "No poller" comes at once, as FAILED_PRECONDITION, once the last has been gone a while.
-        if error.status in _NOBODY:
+        if error.status in NOBODY:
             raise NoWorker from None
         if error.status is RPCStatusCode.NOT_FOUND:
             raise NotThere(
                 f"There is no incident {incident}. `responder list` has those."
             ) from None
         raise
-
-
-_NOBODY = {
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.CANCELLED,
-    RPCStatusCode.FAILED_PRECONDITION,
-}
 
 
 async def described(client: Client, incident: str) -> Listed:
@@ -170,5 +175,11 @@ def _listed(each: WorkflowExecution) -> Listed:
     )
 
 
-def _quoted(value: str) -> str:
+def is_id(text: str) -> bool:
+    """Tell whether *text* can be an incident's id, or its beginning."""
+    return _ID.fullmatch(text) is not None
+
+
+def quoted(value: str) -> str:
+    """Write a value in Temporal's language for lists."""
     return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from starters.acting import NotRecorded, NotTaken, NotThere, Refused
+from starters.finding import NoWorker
 from workers.connection import NoTemporal, connect, temporal_config, unreachable
 from workers.ending import goodbye
 from workers.settings import Settings, SettingsWrong, load
@@ -38,8 +39,8 @@ class Exit(IntEnum):
     """No such incident, or its id's beginning fits several."""
     REFUSED = 5
     """The incident said no."""
-    NOT_RECORDED = 6
-    """No worker answered, and nothing was recorded: try again."""
+    NO_ANSWER = 6
+    """No worker answered: what was asked was not done yet, and the text says whether it may be."""
 
 
 console = Console(highlight=False)
@@ -67,8 +68,8 @@ def running(work: Callable[[Settings], Awaitable[T]]) -> T:
         stop(Exit.NOT_THERE, str(error))
     except Refused as error:
         stop(Exit.REFUSED, f"Refused: {error}")
-    except NotRecorded as error:
-        stop(Exit.NOT_RECORDED, str(error))
+    except (NotRecorded, NoWorker) as error:
+        stop(Exit.NO_ANSWER, str(error))
     except NotTaken as error:
         stop(Exit.FAILED, str(error))
     except RPCError as error:

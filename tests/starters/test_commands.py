@@ -1,5 +1,7 @@
 import asyncio
 import json
+import os
+import pwd
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,6 +11,7 @@ from typer.testing import CliRunner
 
 from deploy.console import console
 from deploy.local.responder import RESPONDER
+from starters.acting import PATIENCE_SECONDS
 from starters.session import Exit
 from workers.composition import compose
 from workers.settings import Settings
@@ -53,6 +56,11 @@ async def incident(run, live):
     handle = live.client.get_workflow_handle(name)
     if (await handle.describe()).close_time is None:
         await handle.terminate()
+
+
+async def anyhow(*words):
+    result = await asyncio.to_thread(CliRunner().invoke, console(), list(words))
+    return result.output
 
 
 async def test_a_person_opens_acknowledges_notes_and_resolves_an_incident(
@@ -111,13 +119,73 @@ async def test_without_a_worker_an_act_that_can_wait_is_recorded(run, incident, 
 
 @pytest.mark.parametrize("command", ["approve", "reject", "hold", "hand-back"])
 async def test_without_a_worker_an_answer_is_never_kept_for_later(run, incident, live, command):
-    said = await run(command, incident, "--as", "ana", expect=Exit.NOT_RECORDED)
+    said = await run(command, incident, "--as", "ana", expect=Exit.NO_ANSWER)
 
-    assert "not recorded" in said
-    assert "try again" in said
+    # Temporal holds what was asked for a while: nobody can say that it will not be taken.
+    assert "the next one may still take it" in said
+    assert f"responder show {incident}" in said
     events = (await live.client.get_workflow_handle(incident).fetch_history()).events
     signals = [e.workflow_execution_signaled_event_attributes for e in events]
     assert "person" not in {signal.signal_name for signal in signals}
+
+
+async def test_a_worker_that_comes_while_one_waits_answers_all_the_same(
+    run, incident, live, tmp_path
+):
+    asked = asyncio.create_task(run("approve", incident, "--as", "ana", expect=Exit.REFUSED))
+    await asyncio.sleep(PATIENCE_SECONDS)
+    async with working(live.client, tmp_path):
+        assert "Refused: there is no such question" in await asked
+
+
+async def test_who_runs_the_command_is_recorded_beside_who_it_is_said_to_be(run, incident, live):
+    await run("ack", incident, "--as", "somebody else")
+
+    events = (await live.client.get_workflow_handle(incident).fetch_history()).events
+    [act] = [
+        json.loads(e.workflow_execution_signaled_event_attributes.input.payloads[0].data)["act"]
+        for e in events
+        if e.workflow_execution_signaled_event_attributes.signal_name == "person"
+    ]
+    assert act["by"] == "somebody else"
+    assert act["via"].startswith(f"cli ({pwd.getpwuid(os.geteuid()).pw_name}@")
+
+
+async def test_what_is_owed_after_an_incident_is_closed_by_its_key(run, live, tmp_path):
+    service = f"svc-{uuid.uuid4().hex[:8]}"
+    words = ("--service", service, "--why", WHY, "--severity", "critical", "--json")
+    name = json.loads(await run("start", "SomethingOdd", *words))["incident"]
+    async with working(live.client, tmp_path):
+        await run("resolve", name, "--why", "router was off", "--as", "ana")
+        for _ in range(200):
+            named = await anyhow("done", name, "--as", "ana")
+            if "review:" in named:
+                break
+            await asyncio.sleep(0.1)
+        assert all(key in named for key in ("post-mortem:", "actions:", "runbook:"))
+
+        assert "review the incident report: done by ana" in await run(
+            "done", name[:-3], "review", "--as", "ana"
+        )
+        assert "dismissed by ana" in await run(
+            "dismiss", name, "runbook", "--why", "nothing new", "--as", "ana"
+        )
+        said = await run("done", name, "review", expect=Exit.NOT_THERE)
+        assert "post-mortem:" in said
+        assert "review:" not in said
+        await run("done", name, "post-mortem")
+        assert "create action items" in await run("done", name)
+        await run("done", name, expect=Exit.NOT_THERE)
+
+
+async def test_without_a_worker_what_is_owed_is_not_known(run, live):
+    name = f"Odd-x-{uuid.uuid4().hex[:8]}"
+    handle = await live.client.start_workflow(
+        "PostIncident", {}, id=f"{name}/after/run-1", task_queue=Queue.INCIDENTS
+    )
+
+    assert "not known now" in await run("done", name, expect=Exit.NO_ANSWER)
+    await handle.terminate()
 
 
 async def test_what_was_recorded_without_a_worker_is_done_once_by_the_next(
@@ -136,7 +204,7 @@ async def test_what_was_recorded_without_a_worker_is_done_once_by_the_next(
 
 
 async def test_without_a_worker_what_temporal_knows_is_shown(run, incident):
-    said = await run("show", incident, expect=Exit.NOT_RECORDED)
+    said = await run("show", incident, expect=Exit.NO_ANSWER)
 
     assert incident in said
     assert "responder worker" in said
