@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from activities.record import Asks, PlannedStep
 from activities.words import Mode, Order, Risk, Severity, Urgency
+
+Seconds = Annotated[float, Field(gt=0, le=31 * 24 * 3600, allow_inf_nan=False)]
+
+Preapproval = Annotated[str, Field(pattern=r"^[a-z]\w*(\.[a-z]\w*)+@\S.*$", max_length=300)]
 
 
 class Verdict(StrEnum):
@@ -34,17 +38,17 @@ class SeverityPolicy(Order):
 
     page: Urgency | None
     """Urgency of the first page; None sends a message only."""
-    respond_seconds: float
+    respond_seconds: Seconds
     """An acknowledgement holds for twice this."""
-    escalate_seconds: float
+    escalate_seconds: Seconds
     """Silence after which the next level is called."""
     levels: tuple[str, ...]
     """The chain above on-call, in order."""
-    urgent_seconds: float | None = None
+    urgent_seconds: Seconds | None = None
     """When a page of low urgency becomes one of high urgency."""
-    update_seconds: float | None
+    update_seconds: Seconds | None
     """The longest silence on Slack; None tells changes only."""
-    question_seconds: float
+    question_seconds: Seconds
     """How long a question waits before the next level is asked, and again before it expires."""
 
 
@@ -88,28 +92,28 @@ class Policy(Order):
     """Rights by name; ``*`` is everybody who comes through an authenticated door."""
     mentions: dict[str, str] = Field(default_factory=dict)
     """Slack user or group id of each level: on-call, engineering-lead, cto."""
-    preapproved: tuple[str, ...] = ()
+    preapproved: tuple[Preapproval, ...] = ()
     """Steps that need no asking, as ``activity@target``; counts in guarded and autonomous
     mode."""
-    verify_seconds: float = 300
-    verify_every_seconds: float = 15
+    verify_seconds: Seconds = 300
+    verify_every_seconds: Seconds = 15
     good_looks: int = Field(default=3, ge=1)
-    settle_seconds: float = 600
-    undo_verify_seconds: float = 120
-    quiet_seconds: float = 900
+    settle_seconds: Seconds = 600
+    undo_verify_seconds: Seconds = 120
+    quiet_seconds: Seconds = 900
     """How often a quiet incident compares itself with Alertmanager and the alert's expression."""
-    watch_every_seconds: float = 30
-    out_of_steps_seconds: float = 300
+    watch_every_seconds: Seconds = 30
+    out_of_steps_seconds: Seconds = 300
     """Silence after "out of steps" before the next level is called."""
-    outage_update_seconds: float = 300
-    restarts_of_a_target: int = 2
-    restarts_within_seconds: float = 1800
-    cool_down_seconds: float = 900
+    outage_update_seconds: Seconds = 300
+    restarts_of_a_target: int = Field(default=2, ge=1, le=100)
+    restarts_within_seconds: Seconds = 1800
+    cool_down_seconds: Seconds = 900
     """No step twice on a target within this."""
-    unsent_after_close_seconds: float = 600
-    review_after_seconds: float = 24 * 3600
-    postmortem_after_seconds: float = 48 * 3600
-    pace: float = Field(default=1.0, gt=0, le=1)
+    unsent_after_close_seconds: Seconds = 600
+    review_after_seconds: Seconds = 24 * 3600
+    postmortem_after_seconds: Seconds = 48 * 3600
+    pace: float = Field(default=1.0, gt=0, le=1, allow_inf_nan=False)
     """1 is real life; a demonstration shortens every wait by this factor, and says so."""
     ui: str = ""
     """Base address of the Temporal UI for links, with the namespace."""
@@ -126,6 +130,16 @@ class Policy(Order):
                 f"severities: {', '.join(missing)} missing; every severity needs its intervals"
             )
             raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _watchable(self) -> Self:
+        every = self.verify_every_seconds
+        for window in ("verify_seconds", "undo_verify_seconds", "settle_seconds"):
+            if every > getattr(self, window):
+                raise ValueError(f"{window}: there is no look within it, at one in {every:g} s")
+        if self.good_looks * self.verify_every_seconds > self.verify_seconds:
+            raise ValueError("good_looks: more than there are looks in verify_seconds")
         return self
 
     def seconds(self, real: float) -> timedelta:
