@@ -37,6 +37,9 @@ class Database(Postgres):
             options={
                 "max_connections": str(SESSIONS),
                 "reserved_connections": str(KEPT_FOR_RESPONDER),
+                # Of three, which nobody needs here: a leak that meets the responder's own idle
+                # connections would fall short.
+                "superuser_reserved_connections": "1",
             },
         )
         self._passwords = {role: secrets.token_urlsafe(12) for role in _ROLES}
