@@ -80,6 +80,7 @@ DOCUMENT = ActivityConfig(
     task_queue=Queue.PROBES,
     start_to_close_timeout=timedelta(seconds=30),
     schedule_to_close_timeout=timedelta(minutes=5),
+    heartbeat_timeout=timedelta(seconds=8),
     retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=8),
 )
 """The report: a file that can be written again."""
