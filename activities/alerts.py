@@ -64,6 +64,14 @@ class Alert(Answer):
             return None
 
     @property
+    def named_severity(self) -> Severity | None:
+        """The severity that the name tells: Critical… is critical, High… a warning."""
+        level = _LEVEL.match(self.name)
+        if level is None:
+            return None
+        return Severity.CRITICAL if level[1] == "Critical" else Severity.WARNING
+
+    @property
     def firing(self) -> bool:
         """Whether Alertmanager says that it fires."""
         return self.status is AlertStatus.FIRING

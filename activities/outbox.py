@@ -35,3 +35,5 @@ class Channel(Kept):
     """The root message shows an older state than the record."""
     off: str = ""
     """Why nothing is sent: said once."""
+    off_until: AwareDatetime | None = None
+    """When it is tried again; None is never, where it is off."""

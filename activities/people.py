@@ -31,6 +31,8 @@ class Clocks(Kept):
     """Absolute deadlines of the people track; None does not run."""
 
     escalate_at: AwareDatetime | None = None
+    escalate_why: str = ""
+    """What nobody has answered; empty is the page."""
     urgent_at: AwareDatetime | None = None
     """When a low-urgency page becomes a high one."""
     renew_at: AwareDatetime | None = None

@@ -16,8 +16,23 @@ from activities.alerts import Alert
 from activities.kept import Kept
 from activities.outbox import Channel
 from activities.people import Clocks, People, Question
+from activities.planned import Asks, PlannedStep, StepState
 from activities.verification import Condition, Sample
-from activities.words import Risk, Severity, Urgency
+from activities.words import Severity, Urgency
+
+__all__ = [
+    "AlertState",
+    "Asks",
+    "Entry",
+    "Facts",
+    "Phase",
+    "PlannedStep",
+    "Reading",
+    "Record",
+    "Resolution",
+    "StepState",
+    "WatchRecord",
+]
 
 
 class Phase(StrEnum):
@@ -35,14 +50,6 @@ class Phase(StrEnum):
     RESOLVED = "resolved"
 
 
-class Asks(StrEnum):
-    """Whether a step overrides the policy table."""
-
-    POLICY = "as the policy says"
-    ALWAYS = "always"
-    NEVER = "never"
-
-
 class AlertState(Kept):
     """One fingerprint: the newest we know of it."""
 
@@ -53,6 +60,10 @@ class AlertState(Kept):
     """How often it began to fire while this incident was open."""
     why: str = ""
     """Why it is held for resolved when Alertmanager did not say so."""
+    doubted: bool = False
+    """Held for resolved by us, and then delivered as firing once more."""
+    missing: int = 0
+    """How many times in a row Alertmanager did not list it, although it fires by our account."""
 
 
 class Entry(Kept):
@@ -76,79 +87,6 @@ class Reading(Kept):
     failed: str = ""
     """Empty, or why it could not be read."""
     took_seconds: float = 0.0
-
-
-class StepState(StrEnum):
-    """How far a step of the ladder is."""
-
-    PLANNED = "planned"
-    ASKED = "asked"
-    RUNNING = "running"
-    DONE = "done"
-    HELPED = "helped"
-    UNHELPFUL = "did not help"
-    UNCERTAIN = "outcome unknown"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    UNDONE = "undone"
-
-
-class PlannedStep(Kept):
-    """One mitigation of the ladder, as the procedure planned it."""
-
-    key: str
-    """Stable name of the step: its activity and target."""
-    activity: str
-    order: dict[str, Any]
-    target: str
-    """What it touches; one change at a time on a target."""
-    why: str
-    effect: str
-    """The effect in words, in a line."""
-    details: list[str] = Field(default_factory=list)
-    """What exactly is touched, for the person who approves it."""
-    expect: str = ""
-    risk: Risk
-    asks: Asks = Asks.POLICY
-    undo: bool = False
-    """Whether the lifecycle undoes it once the incident has settled."""
-    restarts: bool = False
-    """Whether it counts against the restart budget of its target."""
-    needs: str = ""
-    """Key of a step without which this one makes no sense."""
-    approved_with: str = ""
-    """Key of a step whose approval covers this one too: both effects are shown in one
-    question."""
-    apply_seconds: float = 120.0
-
-    state: StepState = StepState.PLANNED
-    said: str = ""
-    before: Any = None
-    """What `read` found, as recorded before the change."""
-    approved_by: str = ""
-    started_at: AwareDatetime | None = None
-    ended_at: AwareDatetime | None = None
-    put_back: bool = False
-    """Undone once, and applied again because the alert came back."""
-    undone_at: AwareDatetime | None = None
-    undo_tries: int = 0
-    left: str = ""
-    """Why its undo is left to people; empty while it is ours."""
-
-    @property
-    def open(self) -> bool:
-        """Whether it is still ahead of us."""
-        return self.state in (StepState.PLANNED, StepState.ASKED)
-
-    @property
-    def in_place(self) -> bool:
-        """Whether what it changed is, or may be, still there."""
-        return self.state in (
-            StepState.DONE,
-            StepState.HELPED,
-            StepState.UNHELPFUL,
-            StepState.UNCERTAIN,
-        )
 
 
 class Facts(Kept):
@@ -205,6 +143,8 @@ class Record(Kept):
 
     alerts: dict[str, AlertState] = Field(default_factory=dict)
     incomplete: bool = False
+    more_alerts: int = 0
+    """How many fingerprints came that are not kept, for there are too many."""
     recurrence: int = 0
     refired: bool = False
     """Something began to fire after we thought it over."""
@@ -223,6 +163,8 @@ class Record(Kept):
     """The alert that mattered most when the ladder was planned."""
     planned_at: AwareDatetime | None = None
     plan_again: bool = False
+    rejected: dict[str, str] = Field(default_factory=dict)
+    """Steps that a person has rejected, by key, and who it was: asked again at most."""
     watches: list[WatchRecord] = Field(default_factory=list)
     question: Question | None = None
     questions: list[Question] = Field(default_factory=list)
@@ -248,6 +190,11 @@ class Record(Kept):
     told_at: AwareDatetime | None = None
     handed_over_at: AwareDatetime | None = None
     """When on-call was last paged because the ladder had run out."""
+    handed_over_why: str = ""
+    settled_rounds: int = 0
+    """How many settling times ended well while alerts still fired."""
+    released: bool = False
+    """Somebody has cancelled the workflow: it does not wait for alerts to end."""
     mitigated_at: AwareDatetime | None = None
     recovered_at: AwareDatetime | None = None
     resolution: Resolution | None = None
@@ -273,8 +220,20 @@ class Record(Kept):
     def title(self) -> str:
         """Name of the alert that matters most: the most severe that fires."""
         states = self.firing or list(self.alerts.values())
-        ranked = sorted(states, key=lambda s: s.alert.severity.rank if s.alert.severity else -1)
+        ranked = sorted(states, key=lambda state: self.rank(state.alert))
         return ranked[-1].alert.name if ranked else self.indicator
+
+    def severity_of(self, alert: Alert) -> Severity | None:
+        """Give the severity of *alert*: its label's, else its name's, else its procedure's."""
+        known = alert.severity or alert.named_severity
+        if known is None and self.facts is not None and self.facts.name == alert.name:
+            return self.facts.severity
+        return known
+
+    def rank(self, alert: Alert) -> int:
+        """Say how much *alert* matters beside others: the one order that everything goes by."""
+        severity = self.severity_of(alert)
+        return -1 if severity is None else severity.rank
 
     @property
     def steps(self) -> list[PlannedStep]:

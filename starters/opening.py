@@ -140,7 +140,7 @@ def attributes(first: Alert, environment: str) -> TypedSearchAttributes:
     pairs: Sequence[tuple[SearchAttributeKey[str], str]] = (
         (INDICATOR, first.indicator),
         (ALERT_NAME, first.name),
-        (SEVERITY, (first.severity or Severity.WARNING).value),
+        (SEVERITY, (first.severity or first.named_severity or Severity.WARNING).value),
         (PHASE, Phase.OPENING.value),
         (ENVIRONMENT, first.environment or environment),
         (SERVICE, first.service),
@@ -158,7 +158,8 @@ def _details(first: Alert, count: int) -> str:
 
 
 def _rank(alert: Alert) -> int:
-    return alert.severity.rank if alert.severity else -1
+    severity = alert.severity or alert.named_severity
+    return severity.rank if severity else -1
 
 
 def _cut(text: str, most: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -11,12 +12,15 @@ from activities.incidents import EarlierIncident, Incidents
 from activities.record import Phase
 from workflows.case import Case, why
 from workflows.closing import resolve
+from workflows.deadlines import until
 from workflows.efforts import probe, said
 from workflows.intake import hold_resolved
 from workflows.reconciliation import Reconciliation
 
 _SECONDS = 5.0
-_ASKED_ABOUT = 3
+_ASKED_ABOUT = 10
+"""Of a storm of old alerts some are surely worth waking somebody."""
+_LOOKS_APART = 60.0
 
 
 class Arrival:
@@ -43,29 +47,51 @@ class Arrival:
         await asyncio.gather(*asked)
 
     async def _worth_waking(self) -> bool:
-        """Re-check an alert that is older than its interval before anybody is woken."""
+        """Re-check alerts that are older than their interval before anybody is woken."""
         case, record = self._case, self._case.record
         if record.recurrence:
             return True
-        firing = record.firing[:_ASKED_ABOUT]
-        if not firing:
+        if not record.firing:
             resolve(case, "stale", "every alert had resolved before anybody could be told")
             return False
-        # Ages are of real life, whatever the pace: startsAt comes from outside.
-        age = (case.now - record.starts_at).total_seconds()
-        if age <= case.severity_policy.escalate_seconds:
+        if self._fresh():
             return True
+        over = await self._over()
+        if over is None:
+            # An expression is also false for a moment without data: one look proves nothing.
+            await until(self._fresh, case.after(_LOOKS_APART), "Is the old alert over indeed?")
+            over = await self._over(again=True)
+        if not over or self._fresh():
+            return True
+        for state in record.firing:
+            hold_resolved(state, "its expression is no longer true")
+        said = "the alert was old when it came, and its expression is no longer true"
+        resolve(case, "stale", said)
+        return False
+
+    def _fresh(self) -> bool:
+        """Tell whether any alert that fires is worth waking somebody without looking."""
+        case, firing = self._case, self._case.record.firing
+        # Ages are of real life, whatever the pace: startsAt comes from outside.
+        long_ago = case.now - timedelta(seconds=case.severity_policy.escalate_seconds)
+        return len(firing) > _ASKED_ABOUT or any(s.alert.starts_at >= long_ago for s in firing)
+
+    async def _over(self, *, again: bool = False) -> bool | None:
+        """Tell whether every old alert is over; None asks for another look a while later."""
+        case, record = self._case, self._case.record
+        firing = record.firing
         holds = await asyncio.gather(*(self._reconciliation.holds(state) for state in firing))
-        if all(held is False for held in holds):
-            for state in record.firing:
-                hold_resolved(state, "its expression is no longer true")
-            said = "the alert was old when it came, and its expression is no longer true"
-            resolve(case, "stale", said)
+        if self._fresh() or any(holds):
             return False
-        if not any(holds):
-            record.people.only_on_call = True
-            case.note("alert", "the alert is old and cannot be checked: on-call only")
-        return True
+        if all(held is False for held in holds):
+            listed = await self._reconciliation.listed()
+            if listed is not None and not any(s.alert.fingerprint in listed for s in firing):
+                return True
+            if listed is None or not again:
+                return again or None
+        record.people.only_on_call = True
+        case.note("alert", "the alert is old, and whether it is true is unsure: on-call only")
+        return False
 
     async def _look_back(self) -> None:
         """Refer to the last incident of the same name."""

@@ -21,8 +21,7 @@ class Farewell:
         self._record = case.record
         self._reconciliation = Reconciliation(case)
         self.lanes = lanes
-        self.released = False
-        """Somebody has cancelled the workflow: it does not wait for alerts to end."""
+        self._looked_again = False
 
     @property
     def sending(self) -> bool:
@@ -40,7 +39,18 @@ class Farewell:
 
     @property
     def _waits(self) -> bool:
-        return bool(self._record.firing) and not self.released
+        return (bool(self._record.firing) or self._unsure) and not self._record.released
+
+    @property
+    def _unsure(self) -> bool:
+        """Whether it was held for stale by its expression, and that was not looked at again."""
+        record = self._record
+        stale = record.resolution is not None and record.resolution.how == "stale"
+        return stale and not self._looked_again and any(s.why for s in record.alerts.values())
+
+    @property
+    def _doubted(self) -> bool:
+        return any(state.doubted for state in self._record.alerts.values())
 
     async def say_the_rest(self) -> None:
         """Let the lanes finish; what is still unsent after a while goes to `PostIncident`."""
@@ -95,9 +105,10 @@ class Farewell:
         case, record = self._case, self._record
         while self._waits and not record.refired and not case.too_long():
             await until(
-                lambda: record.refired or not self._waits,
+                lambda: record.refired or not self._waits or self._doubted,
                 case.after(case.policy.quiet_seconds),
-                "Resolved by a person, but still firing",
+                "Over, and looked at once more" if self._unsure else "Over, but still firing",
             )
             if self._waits and not record.refired:
                 await self._reconciliation.compare()
+                self._looked_again = True

@@ -221,8 +221,8 @@ class Incident:
         """
         if not self._unheard:
             return
-        self._cancelled = self._farewell.released = True
         record = self._case.record
+        self._cancelled = record.released = True
         if record.resolution is not None:
             return
         record.people.taken_over_by = (
@@ -240,7 +240,7 @@ class Incident:
     def _reopen(self) -> None:
         """Begin anew in the same run: what was tried is known, what people did is past."""
         case, record = self._case, self._case.record
-        record.refired, record.resolution = False, None
+        record.refired, record.resolution, record.released = False, None, False
         record.recurrence += 1
         record.told_at = record.recovered_at = record.handed_over_at = None
         record.clocks = Clocks()
@@ -271,7 +271,7 @@ def _record(first: Alert) -> Record:
         service=first.service,
         environment=first.environment,
         opened_at=workflow.now(),
-        severity=first.severity or Severity.WARNING,
+        severity=first.severity or first.named_severity or Severity.WARNING,
     )
 
 

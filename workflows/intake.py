@@ -86,6 +86,8 @@ class Intake:
             # at the next quiet interval.
             if known.firing:
                 known.alert = self._kept(alert)
+            elif known.why:
+                known.doubted = True  # it was we who held it for resolved: compared soon
             return _Said.NOTHING
         was, known.firing = known.firing, False
         known.alert = self._kept(alert)
@@ -103,12 +105,10 @@ class Intake:
         record = self._case.record
         if not record.firing:
             return
-        rated = [
-            (s.alert.severity, s.alert.name) for s in record.firing if s.alert.severity is not None
-        ]
-        if rated:
-            severity, name = max(rated, key=lambda pair: pair[0].rank)
-            self._rate(severity, name)
+        worst = max((state.alert for state in record.firing), key=record.rank)
+        severity = record.severity_of(worst)
+        if severity is not None:
+            self._rate(severity, worst.name)
         if record.planned_for and record.planned_for != record.title:
             record.plan_again = True
 
@@ -138,7 +138,7 @@ def hold_resolved(state: AlertState, why: str) -> None:
 def hold_firing(state: AlertState) -> None:
     """Hold a fingerprint for firing although its resolve has come."""
     state.alert = state.alert.model_copy(update={"status": AlertStatus.FIRING})
-    state.firing, state.why = True, ""
+    state.firing, state.why, state.missing = True, "", 0
 
 
 def _named(alerts: list[Alert]) -> str:

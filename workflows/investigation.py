@@ -31,7 +31,7 @@ class Investigation:
         record.planned_for = record.title
         record.planned_at = self._case.now
         record.past_steps += [step for step in record.ladder if not step.open]
-        record.ladder, record.no_procedure = [], ""
+        record.ladder, record.no_procedure, record.facts = [], "", None
         try:
             alert, asked = await self._find_procedure()
             if asked.facts is None:
@@ -39,6 +39,7 @@ class Investigation:
                 self._case.note("plan", f"{record.no_procedure}: people handle it", tell=True)
                 return False
             record.facts = asked.facts
+            record.planned_for = record.title  # which the procedure's severity may have changed
             record.readings = list(
                 await asyncio.gather(*(self._read(call) for call in asked.probes))
             )
@@ -58,9 +59,7 @@ class Investigation:
         record = self._case.record
         states = record.firing or list(record.alerts.values())
         by_name = {state.alert.name: state.alert for state in states}
-        worst = sorted(
-            by_name.values(), key=lambda a: a.severity.rank if a.severity else -1, reverse=True
-        )
+        worst = sorted(by_name.values(), key=record.rank, reverse=True)
         for alert in worst:
             asked = await self._consult(alert, None)
             if asked.facts is not None:

@@ -32,16 +32,22 @@ class Reconciliation:
         self._case = case
         self._said: set[str] = set()
 
-    async def compare(self) -> None:
-        """Bring every fingerprint's state up to what Alertmanager and the expression say now."""
+    async def compare(self) -> frozenset[str] | None:
+        """Bring every fingerprint's state up to what Alertmanager and the expression say now.
+
+        Gives what Alertmanager lists; None is unknown or incomplete.
+        """
         record = self._case.record
         firing = record.firing
         since = {state.alert.fingerprint: state.alert.starts_at for state in firing}
         sample = [state for state in firing if state.alert.expression][:_MOST_EXPRESSIONS]
         asked = asyncio.gather(*(self.holds(state) for state in sample))
-        listed, holds = await asyncio.gather(self._listed(), asked)
+        listed, holds = await asyncio.gather(self.listed(), asked)
         if any(holds):
             self._case.surely_broken()
+        for state in firing:
+            seen = listed is None or state.alert.fingerprint in listed
+            state.missing = 0 if seen else state.missing + 1
         over = [state for state, held in zip(sample, holds, strict=True) if held is False]
         if over and len(over) == len(sample):
             over += [state for state in firing if state not in sample]
@@ -61,20 +67,38 @@ class Reconciliation:
             said = f"{over[0].alert.name}{more}: its expression is no longer true"
             missing = "" if listed is None else ", and Alertmanager no longer lists it"
             self._case.note("alert", said + missing)
-        self._again(listed or frozenset())
+        await self._again(listed or frozenset())
+        return listed
 
-    def _again(self, listed: frozenset[str]) -> None:
-        """Hold for firing what Alertmanager lists although its resolve has come."""
-        again = [
-            state
-            for state in self._case.record.alerts.values()
-            if not state.firing and not state.why and state.alert.fingerprint in listed
+    async def _again(self, listed: frozenset[str]) -> None:
+        """Hold for firing what Alertmanager lists, or says to fire, although we held it over.
+
+        Its own resolve it takes back by listing the alert. What we held for resolved by the
+        expression has to be not false any more.
+        """
+        case, record = self._case, self._case.record
+        over = [state for state in record.alerts.values() if not state.firing]
+        again = [s for s in over if not s.why and s.alert.fingerprint in listed]
+        stale = record.resolution is not None and record.resolution.how == "stale"
+        ours = [s for s in over if s.why and (stale or s.doubted or s.alert.fingerprint in listed)][
+            :_MOST_EXPRESSIONS
         ]
+        holds = await asyncio.gather(*(self.holds(state) for state in ours))
+        for state, held in zip(ours, holds, strict=True):
+            fires = state.doubted or state.alert.fingerprint in listed
+            state.doubted = False
+            if state.firing:
+                continue
+            if held or (fires and held is None) or (stale and state.alert.fingerprint in listed):
+                again.append(state)
         for state in again:
             hold_firing(state)
         if again:
             name = again[0].alert.name
-            self._case.note("alert", f"{name}: Alertmanager still lists {len(again)} as firing")
+            case.note("alert", f"{name}: {len(again)} still fire by what Alertmanager says")
+            # A person's word stands against what was known; our own does not.
+            if record.resolution is not None and record.resolution.by == "responder":
+                record.refired = True
 
     async def holds(self, state: AlertState) -> bool | None:
         """Ask whether the alert's own expression is still true; None is unknown."""
@@ -91,7 +115,8 @@ class Reconciliation:
             return None
         return answer.holds
 
-    async def _listed(self) -> frozenset[str] | None:
+    async def listed(self) -> frozenset[str] | None:
+        """List the fingerprints that Alertmanager holds open; None is unknown or incomplete."""
         record = self._case.record
         names = tuple(sorted({state.alert.name for state in record.alerts.values()}))
         labels: dict[str, Any] = {}

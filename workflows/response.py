@@ -60,10 +60,10 @@ class Response:
         case.enter(Phase.INVESTIGATING, "look at the evidence")
         record.handed_over_at = None
         failed = await self._investigation.run()
-        facts = record.facts
-        unrated = not any(state.alert.severity for state in record.firing)
-        if facts is not None and unrated and facts.severity.rank > record.severity.rank:
-            self._raise_severity(facts.severity)
+        worst = max((state.alert for state in record.firing), key=record.rank, default=None)
+        severity = None if worst is None else record.severity_of(worst)
+        if severity is not None and severity.rank > record.severity.rank:
+            self._raise_severity(severity)
         if record.no_procedure:
             self._handover.hand_over(record.no_procedure, page=failed)
         else:

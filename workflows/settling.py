@@ -89,7 +89,7 @@ class Settling:
 
     async def undo(self) -> None:
         """Undo the newest temporary change, and look whether it stays well without it."""
-        case, record, policy = self._case, self._record, self._case.policy
+        case, record = self._case, self._record
         due = self._to_undo()
         if due is None:
             case.enter(Phase.SETTLING)
@@ -111,17 +111,19 @@ class Settling:
         verdict = await self._well_without(due)
         if record.resolution is not None:
             return
-        outcome = verdict.outcome if verdict else None
         if record.refired:
             await self._relapse("it fires again")
-        elif verdict and outcome is Outcome.NOT_RECOVERED:
+        elif verdict is not None:
+            await self._judge(due, verdict)
+
+    async def _judge(self, undone: PlannedStep, verdict: Verdict) -> None:
+        if verdict.outcome is Outcome.NOT_RECOVERED:
             await self._relapse(verdict.said, seen=True)
-        elif verdict and outcome is Outcome.UNKNOWN:
-            self._handover.hand_over(
-                f"whether it is well without this cannot be seen: {due.effect}"
-            )
-        elif outcome is Outcome.IMPROVING:
-            case.enter(Phase.SETTLING, "it is improving: nothing more is undone before it is well")
+        elif verdict.outcome is Outcome.UNKNOWN:
+            said = f"whether it is well without this cannot be seen: {undone.effect}"
+            self._handover.hand_over(said)
+        elif verdict.outcome is Outcome.IMPROVING:
+            self._case.enter(Phase.SETTLING, "nothing more is undone before it is well")
 
     async def _well_without(self, step: PlannedStep) -> Verdict | None:
         """Watch what becomes of it without *step*; where it is improving, once more as long."""
@@ -137,7 +139,7 @@ class Settling:
         return verdict
 
     async def _back_indeed(self) -> bool:
-        """Look for some moments whether it has come back, whatever fires; False ends the relapse."""
+        """Look for some moments whether it has come back, whatever fires."""
         case, record, policy = self._case, self._record, self._case.policy
         seconds = policy.verify_every_seconds * policy.good_looks
         case.enter(record.phase, "look whether it has come back", case.after(seconds))

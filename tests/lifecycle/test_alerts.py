@@ -107,7 +107,7 @@ async def test_a_resolve_that_came_too_early_is_taken_back(watching: Story) -> N
     record = await watching.pass_time(minutes=16)
 
     assert len(record.firing) == 1
-    assert "Alertmanager still lists 1 as firing" in told(record)
+    assert "1 still fire by what Alertmanager says" in told(record)
 
 
 async def test_after_a_persons_word_repeats_open_nothing_and_a_new_firing_does(

@@ -1,0 +1,96 @@
+"""One step of a ladder: what the procedure planned, and how far it has come."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from activities.kept import Kept
+from activities.words import Risk
+
+
+class Asks(StrEnum):
+    """Whether a step overrides the policy table."""
+
+    POLICY = "as the policy says"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class StepState(StrEnum):
+    """How far a step of the ladder is."""
+
+    PLANNED = "planned"
+    ASKED = "asked"
+    RUNNING = "running"
+    DONE = "done"
+    HELPED = "helped"
+    UNHELPFUL = "did not help"
+    UNCERTAIN = "outcome unknown"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNDONE = "undone"
+
+
+class PlannedStep(Kept):
+    """One mitigation of the ladder, as the procedure planned it."""
+
+    key: str
+    """Stable name of the step: its activity and target."""
+    activity: str
+    order: dict[str, Any]
+    target: str
+    """What it touches; one change at a time on a target."""
+    why: str
+    effect: str
+    """The effect in words, in a line."""
+    details: list[str] = Field(default_factory=list)
+    """What exactly is touched, for the person who approves it."""
+    expect: str = ""
+    risk: Risk
+    asks: Asks = Asks.POLICY
+    undo: bool = False
+    """Whether the lifecycle undoes it once the incident has settled."""
+    restarts: bool = False
+    """Whether it counts against the restart budget of its target."""
+    needs: str = ""
+    """Key of a step without which this one makes no sense."""
+    approved_with: str = ""
+    """Key of a step whose approval covers this one too: both effects are shown in one
+    question."""
+    apply_seconds: float = 120.0
+
+    state: StepState = StepState.PLANNED
+    said: str = ""
+    before: Any = None
+    """What `read` found, as recorded before the change."""
+    approved_by: str = ""
+    started_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    put_back: bool = False
+    """Undone once, and applied again because the alert came back."""
+    undone_at: AwareDatetime | None = None
+    read_failed_at: AwareDatetime | None = None
+    """Since when it cannot be read what is there before."""
+    restarted_at: list[AwareDatetime] = Field(default_factory=list)
+    """Every time at which it restarted, or may have restarted, its target."""
+    undo_tries: int = 0
+    left: str = ""
+    """Why its undo is left to people; empty while it is ours."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still ahead of us."""
+        return self.state in (StepState.PLANNED, StepState.ASKED)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether what it changed is, or may be, still there."""
+        return self.state in (
+            StepState.DONE,
+            StepState.HELPED,
+            StepState.UNHELPFUL,
+            StepState.UNCERTAIN,
+        )
