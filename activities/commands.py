@@ -14,9 +14,9 @@ _PROCESS_LIST_BYTES = 4 * 1024 * 1024
 _LOGS_BYTES = 2 * 1024 * 1024
 """A hundred lines of every instance; what matters is at the end."""
 
-_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,127}")
-_PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,127}")
+PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 SETTABLE = re.compile(r"[A-Za-z0-9_.:%=,-]{1,200}")
 """What the value of a variable may be made of."""
@@ -66,7 +66,7 @@ def restart_unit(name: str) -> Command:
 
 def deployments(log: str, last: int) -> Command:
     """Read the last lines of the log of deployments."""
-    if not _PATH.fullmatch(log) or "/.." in log:
+    if not PATH.fullmatch(log) or "/.." in log:
         raise Refused("the log of deployments is not an absolute path: see the settings")
     return Command(("tail", "-n", str(int(last)), log))
 
@@ -111,11 +111,11 @@ def _app(name: str) -> str:
 
 
 def _word(text: str) -> str:
-    return _checked(_WORD, text)
+    return _checked(WORD, text)
 
 
 def _variable(text: str) -> str:
-    return _checked(_VARIABLE, text)
+    return _checked(VARIABLE, text)
 
 
 def _value(text: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import httpx
 
@@ -37,7 +39,7 @@ from activities.switches import DECLARED, Switches
 from activities.verification import Condition, Sample, Verification
 from workers.looks import answering, careful
 from workers.parts import Activity, Parts
-from workers.settings import Settings, variable
+from workers.settings import Settings, SettingsWrong, variable
 from workflows.consult import Library
 from workflows.efforts import Queue
 from workflows.procedures import PROCEDURES
@@ -54,13 +56,19 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
     async with AsyncExitStack() as stack:
         # Trying again is Temporal's, and no proxy of the environment sees what we say.
         http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
-        parts.add(Library(PROCEDURES, _given(settings)), queue=Queue.INCIDENTS)
-        parts.add(Reports(settings.reports.folder, settings.reports.base_url), Incidents())
-        _watching(parts, settings, http, stack)
-        _redis(parts, settings)
-        await _postgres(parts, settings, targets, stack)
-        _host(parts, settings, targets, http)
-        await _telling(parts, settings, http, stack)
+        try:
+            parts.add(Library(PROCEDURES, _given(settings)), queue=Queue.INCIDENTS)
+            parts.add(Reports(settings.reports.folder, settings.reports.base_url), Incidents())
+            _watching(parts, settings, http, stack)
+            _redis(parts, settings)
+            await _postgres(parts, settings, targets, stack)
+            _host(parts, settings, targets, http)
+            await _telling(parts, settings, http, stack)
+        except SettingsWrong:
+            raise
+        except ValueError as error:
+            # Ours, which quotes no secret: what a client says of its own settings.
+            raise SettingsWrong(f"the settings cannot be used: {error}") from None
         yield parts.activities
 
 
@@ -84,6 +92,8 @@ def _watching(
 
     measured, look = settings.prometheus, blind
     if measured.url:
+        if measured.authority is not None:
+            _there(measured.authority, "prometheus", "authority", certificate=True)
         api = PrometheusApi(
             measured.url,
             token=measured.token if measured.token.get_secret_value() else None,
@@ -139,6 +149,8 @@ def _host(parts: Parts, settings: Settings, targets: Targets, http: httpx.AsyncC
         kinds = (Host, Services, ProcessManager, Switches)
         parts.lack("the API's host", variable("host", "address"), *kinds)
         return
+    _there(section.key_file, "host", "key_file")
+    _there(section.known_hosts_file, "host", "known_hosts_file")
     ssh = Ssh(
         Login(
             host=section.address,
@@ -171,6 +183,17 @@ def _host(parts: Parts, settings: Settings, targets: Targets, http: httpx.AsyncC
         ProcessManager(pm2, targets=targets, health=health, pace=pace),
         Switches(pm2, targets=targets, declared=declared, health=health, pace=pace),
     )
+
+
+def _there(path: Path, *setting: str, certificate: bool = False) -> None:
+    """Make sure that a file can be read: each use would fail on it, in the night it is needed."""
+    try:
+        with path.open("rb"):
+            if certificate:
+                ssl.create_default_context(cafile=path)
+    except OSError as error:
+        wrong = "holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise SettingsWrong(f"{'.'.join(setting)}: {wrong} ({variable(*setting)})") from None
 
 
 async def _telling(

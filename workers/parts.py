@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
 
 from temporalio import activity
 
-from activities.changes import READ, UNDO
+from activities.changes import READ, UNDO, attempt
 from activities.errors import NotConfigured
 from workers.looks import Check
 from workflows.efforts import Queue
@@ -55,7 +56,9 @@ def absent(kind: type, system: str, setting: str) -> list[Activity]:
         # Two arguments, for a change has them; a probe's one is enough.
         @activity.defn(name=name)
         async def refuse(ask: Any, before: Any = None) -> Any:  # noqa: ARG001
-            raise NotConfigured(system, setting)
+            # A worker that had it set up may have begun a change that comes to this one now.
+            with attempt() if before is not None else nullcontext():
+                raise NotConfigured(system, setting)
 
         return refuse
 

@@ -5,18 +5,30 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from activities.alerts import SCOPE_LABELS
 from activities.pagerduty import DEFAULT_ROUTE, PAGERDUTY_URL
 from activities.slack_api import SLACK_URL
 from activities.switches import DECLARED, Declared, Switch
+from workers.values import (
+    Address,
+    HostPath,
+    Label,
+    PostgresDsn,
+    RedisUrl,
+    Token,
+    Variable,
+    Web,
+    Word,
+)
 
 _NOTHING = SecretStr("")
 _PASSWORD = re.compile(r"\bpassword\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S+))", re.IGNORECASE)
@@ -31,35 +43,17 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-def _web(address: str) -> str:
-    if not address:
-        return address
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        raise ValueError("is not the address of a web server") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise ValueError("is not an address that begins with http:// or https://")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("holds a user name or a password: those have settings of their own")
-    return address.rstrip("/")
-
-
-Web = Annotated[str, AfterValidator(_web)]
-
-
 class AlertmanagerSettings(Section):
     """Alertmanager: what it shows at our door, and where its own is."""
 
-    token: SecretStr = _NOTHING
+    token: Token = _NOTHING
     """What it shows at the door as a bearer token."""
     url: Web = ""
     """Its API, with which open incidents are compared."""
     api_token: SecretStr = _NOTHING
     api_user: str = ""
     api_password: SecretStr = _NOTHING
-    scope_labels: tuple[str, ...] = SCOPE_LABELS
+    scope_labels: tuple[Label, ...] = Field(default=SCOPE_LABELS, min_length=1)
     """The labels whose values make two alerts the same incident."""
 
 
@@ -77,29 +71,29 @@ class PrometheusSettings(Section):
 class RedisSettings(Section):
     """Redis, as the worker reaches it."""
 
-    url: SecretStr = _NOTHING
+    url: RedisUrl = _NOTHING
 
 
 class PostgresSettings(Section):
     """PostgreSQL, as the worker reaches it."""
 
-    dsn: SecretStr = _NOTHING
+    dsn: PostgresDsn = _NOTHING
 
 
 class HostSettings(Section):
     """The API's host, entered over ssh."""
 
-    address: str = ""
+    address: Address = ""
     port: int = Field(default=22, gt=0, le=65535)
-    user: str = ""
+    user: Word = ""
     key_file: Path | None = None
     known_hosts_file: Path | None = None
-    redis_host: str = "127.0.0.1"
+    redis_host: Word = "127.0.0.1"
     """Redis as the host reaches it."""
     redis_port: int = Field(default=6379, gt=0, le=65535)
-    units: tuple[str, ...] = ()
+    units: tuple[Word, ...] = ()
     """The services that may be restarted; none until they are named."""
-    deploy_log: str = ""
+    deploy_log: HostPath = ""
     """The host's log of deployments, JSON lines."""
 
     @model_validator(mode="after")
@@ -123,7 +117,7 @@ class ProcessesSettings(Section):
     """Given to an instance to be online and healthy."""
     settle_seconds: float = Field(default=3.0, ge=0, le=60)
     """Given to an order of an earlier attempt, still on its way, to arrive."""
-    variables: dict[str, str] = Field(default_factory=dict)
+    variables: dict[str, Variable] = Field(default_factory=dict)
     """Names of the platform's environment variables, by switch: in_memory_cache, llm_routing."""
     defaults: dict[str, str] = Field(default_factory=dict)
     """What a switch is where its variable is not set."""
@@ -134,6 +128,12 @@ class ProcessesSettings(Section):
         for name in (*self.variables, *self.defaults):
             if name.lower() not in names:
                 raise ValueError(f"{name} is not a switch; there are {', '.join(names)}")
+        for switch, declared in self.switches.items():
+            if not declared.values.fullmatch(declared.default):
+                raise ValueError(f"defaults.{switch.name.lower()}: is not a value for {switch}")
+        used = Counter(declared.variable for declared in self.switches.values())
+        if twice := [name for name, count in used.items() if count > 1]:
+            raise ValueError(f"variables: {', '.join(twice)} is that of two switches")
         return self
 
     @property

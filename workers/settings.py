@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,6 +16,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from activities.commands import WORD
+from activities.pagerduty import DEFAULT_ROUTE
 from workers.sections import (
     AlertmanagerSettings,
     CodecSettings,
@@ -76,6 +78,25 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     codec: CodecSettings = CodecSettings()
+
+    @model_validator(mode="after")
+    def _agreeing(self) -> Self:
+        severities = self.policy.severities.values()
+        levels = {"on-call"}.union(*(each.levels for each in severities))
+        for level in self.pagerduty.routes:
+            if level not in levels | {DEFAULT_ROUTE}:
+                raise ValueError(
+                    f"pagerduty.routing_keys: no severity has a level {level!r}; there are "
+                    f"{', '.join(sorted(levels))} "
+                    f"({variable('pagerduty', 'routing_keys', level.replace('-', '_'))})"
+                )
+        for name, text in (("app", self.given.app), ("redis_unit", self.given.redis_unit)):
+            if text and not WORD.fullmatch(text):
+                raise ValueError(
+                    f"given.{name}: is not a name of letters, digits and _ . @ : - alone "
+                    f"({variable('given', name)})"
+                )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -166,7 +187,9 @@ def _said(error: Mapping[str, Any]) -> str:
         return reason
     # Of a whole section: its fields are what is set.
     more = "__…" if len(path) == 1 and error["type"] == "value_error" else ""
-    return f"{'.'.join(path)}: {reason} ({variable(*path)}{more})"
+    # A list is set by one variable, whichever of its members is wrong.
+    named = [str(part) for part in error["loc"] if isinstance(part, str)]
+    return f"{'.'.join(path)}: {reason} ({variable(*named)}{more})"
 
 
 def _listed(wrong: list[str]) -> str:

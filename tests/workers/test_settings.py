@@ -5,7 +5,8 @@ import pytest
 
 from activities.switches import Switch
 from activities.words import Mode
-from workers.settings import SettingsWrong, load, secrets_of
+from workers.composition import compose
+from workers.settings import Settings, SettingsWrong, load, secrets_of
 
 SECRET = "hunter2-secret"
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -102,6 +103,55 @@ def test_the_platform_names_its_switches(given):
             {"PROCESSES__VARIABLES__NOTHING": "X"}, ["nothing", "llm_routing"], id="no such switch"
         ),
         pytest.param({"CONFIG": "/nowhere/responder.toml"}, ["/nowhere"], id="no such file"),
+        pytest.param({"REDIS__URL": SECRET}, ["redis.url", "REDIS__URL"], id="no Redis"),
+        pytest.param({"REDIS__URL": f"http://:{SECRET}@r"}, ["redis.url"], id="no Redis's address"),
+        pytest.param(
+            {"REDIS__URL": f"redis://:{SECRET}@r:{SECRET}"}, ["redis.url"], id="no port of Redis"
+        ),
+        pytest.param({"POSTGRES__DSN": f"http://{SECRET}"}, ["postgres.dsn"], id="no database"),
+        pytest.param({"POSTGRES__DSN": SECRET}, ["postgres.dsn"], id="no connection string"),
+        pytest.param(
+            {"HOST__UNITS": '["redis", "a b;rm"]'}, ["host.units.1", "HOST__UNITS)"], id="no unit"
+        ),
+        pytest.param({"HOST__DEPLOY_LOG": "deploy.log"}, ["host.deploy_log"], id="no whole path"),
+        pytest.param({"HOST__DEPLOY_LOG": "/a/../b"}, ["host.deploy_log"], id="a path back"),
+        pytest.param({"HOST__REDIS_HOST": "-x y"}, ["host.redis_host"], id="no host of Redis"),
+        pytest.param(
+            {"PROCESSES__VARIABLES__LLM_ROUTING": "a;b"},
+            ["variables.llm_routing"],
+            id="no variable",
+        ),
+        pytest.param(
+            {"PROCESSES__VARIABLES__LLM_ROUTING": "LD_PRELOAD"}, ["no switch"], id="a dangerous one"
+        ),
+        pytest.param(
+            {"PROCESSES__VARIABLES__LLM_ROUTING": "LLM_TIMEOUT_MS"},
+            ["two switches"],
+            id="one twice",
+        ),
+        pytest.param(
+            {"PROCESSES__DEFAULTS__LLM_TIMEOUT_MS": "soon"}, ["llm_timeout_ms"], id="no default"
+        ),
+        pytest.param({"GIVEN__APP": "a b"}, ["given.app", "GIVEN__APP"], id="no application"),
+        pytest.param(
+            {"POLICY__PREAPPROVED": '["nonsense"]'}, ["policy.preapproved.0"], id="no step"
+        ),
+        pytest.param(
+            {"PAGERDUTY__ROUTING_KEYS__CEO": SECRET},
+            ["'ceo'", "engineering-lead", "PAGERDUTY__ROUTING_KEYS__CEO"],
+            id="a level that nobody has",
+        ),
+        pytest.param(
+            {"ALERTMANAGER__SCOPE_LABELS": "[]"}, ["alertmanager.scope_labels"], id="no scope"
+        ),
+        pytest.param(
+            {"ALERTMANAGER__SCOPE_LABELS": '["a-b"]'}, ["alertmanager.scope_labels"], id="no label"
+        ),
+        pytest.param(
+            {"ALERTMANAGER__TOKEN": " " + SECRET * 2}, ["alertmanager.token"], id="padded"
+        ),
+        pytest.param({"ALERTMANAGER__TOKEN": SECRET * 2 + "é"}, ["ASCII"], id="no ASCII"),
+        pytest.param({"ALERTMANAGER__TOKEN": SECRET}, ["16 characters"], id="a short token"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place_and_without_its_value(given, variables, says):
@@ -124,7 +174,7 @@ def test_a_file_that_is_no_toml_is_said_by_its_name(tmp_path):
 
 def test_secrets_are_never_printed_and_all_of_them_are_known(given):
     given(
-        ALERTMANAGER__TOKEN=SECRET + "1",
+        ALERTMANAGER__TOKEN=SECRET + "-long-1",
         REDIS__URL=f"redis://user:{SECRET}%40x@redis:6379/0",
         POSTGRES__DSN=f"host=db password='{SECRET} 3' user=me",
         PAGERDUTY__ROUTING_KEYS__CTO=SECRET + "4",
@@ -136,9 +186,41 @@ def test_secrets_are_never_printed_and_all_of_them_are_known(given):
     shown = f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
     assert SECRET not in shown
     assert KEY not in shown
-    assert {SECRET + "1", SECRET + "@x", SECRET + "%40x", SECRET + " 3", SECRET + "4", KEY} <= set(
-        secrets_of(settings)
-    )
+    assert {
+        SECRET + "-long-1",
+        SECRET + "@x",
+        SECRET + "%40x",
+        SECRET + " 3",
+        SECRET + "4",
+        KEY,
+    } <= set(secrets_of(settings))
+
+
+@pytest.mark.parametrize(
+    ("sections", "says"),
+    [
+        pytest.param(
+            {"host": {"address": "api", "user": "me", "key_file": "/no/key",
+                      "known_hosts_file": "/no/hosts"}},
+            "RESPONDER_HOST__KEY_FILE",
+            id="no key",
+        ),
+        pytest.param(
+            {"prometheus": {"url": "http://p", "authority": "/no/certificate"}},
+            "RESPONDER_PROMETHEUS__AUTHORITY",
+            id="no certificate",
+        ),
+        pytest.param(
+            {"prometheus": {"url": "http://p", "authority": __file__}},
+            "RESPONDER_PROMETHEUS__AUTHORITY",
+            id="something else than a certificate",
+        ),
+    ],
+)  # fmt: skip
+async def test_a_worker_without_a_file_that_it_needs_does_not_begin(sections, says):
+    with pytest.raises(SettingsWrong, match=says):
+        async with compose(Settings(**sections)):
+            pass
 
 
 def test_settings_cannot_be_changed():

@@ -89,6 +89,8 @@ async def test_what_is_set_up_has_the_same_activities_as_what_is_not(tmp_path):
         reports={"folder": tmp_path},
     )
 
+    for name in ("key", "known"):
+        (tmp_path / name).touch()
     async with compose(Settings()) as without, compose(everything) as full:
         for queue in Queue:
             assert {activity_name(each) for each in without[queue]} == {
