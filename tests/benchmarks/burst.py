@@ -19,7 +19,16 @@ async def bursts(stage: Stage, rounds: int, count: int, flood: int, *, hold: flo
     """Measure a burst, the same while Slack hangs, and one POST that is too large to be quick."""
     table = Table(
         "A burst of alerts, each of an incident of its own",
-        ("what came", "POSTs", "accepted", "accepted/s", "half paged", "all paged", "paged"),
+        (
+            "what came",
+            "POSTs",
+            "accepted",
+            "accepted/s",
+            "half paged",
+            "all paged",
+            "paged",
+            "processor each",
+        ),
     )
     usual = [await _burst(stage, alerts(count), each=1) for _ in range(rounds)]
     stage.slack.fail(hanging(HANG_SECONDS, times=1_000_000))
@@ -49,11 +58,15 @@ async def bursts(stage: Stage, rounds: int, count: int, flood: int, *, hold: flo
 class Found:
     """What one burst came to."""
 
-    def __init__(self, posts: int, accepted: int, accepted_in: float, times: list[float]) -> None:
+    def __init__(
+        self, posts: int, accepted: int, accepted_in: float, times: list[float], used: float
+    ) -> None:
         self.posts = posts
         self.accepted = accepted
         self.accepted_in = accepted_in
         self.paged = len(times)
+        self.used = used
+        """Seconds of processor that worker, door and Temporal took until the last page."""
         self.half_paged = sorted(times)[len(times) // 2] if times else 0.0
         self.all_paged = max(times, default=0.0)
 
@@ -65,13 +78,14 @@ class Found:
             f"{self.half_paged:.1f} s",
             f"{self.all_paged:.1f} s",
             str(self.paged),
+            f"{self.used / max(self.paged, 1) * 1000:.0f} ms",
         )
 
 
 async def _burst(stage: Stage, sent: list[dict[str, Any]], *, each: int) -> Found:
     before = set(stage.pages())
     begun, posts = time.time(), 0
-    end = begun + PATIENCE
+    end, used = begun + PATIENCE, sum(stage.cpu_seconds().values())
     places = asyncio.Semaphore(AT_ONCE)
 
     async def deliver(part: list[dict[str, Any]]) -> None:
@@ -87,8 +101,9 @@ async def _burst(stage: Stage, sent: list[dict[str, Any]], *, each: int) -> Foun
     await asyncio.gather(*(deliver(part) for part in parts))
     accepted_in = time.time() - begun
     await stage.until(lambda: len(stage.pages().keys() - before) >= len(sent), end - time.time())
+    used = sum(stage.cpu_seconds().values()) - used
     mine = {name: at for name, at in stage.pages().items() if name not in before}
     opened = await stage.opened(sent)
     await stage.end([*opened])
     await stage.quiet()
-    return Found(posts, len(opened), accepted_in, [at - begun for at in mine.values()])
+    return Found(posts, len(opened), accepted_in, [at - begun for at in mine.values()], used)

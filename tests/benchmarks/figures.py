@@ -95,6 +95,11 @@ both of its sides were measured in turn, within the same run.
   same call: what Temporal itself takes. The ratio is what all the rest costs: authentication,
   grouping, search attributes, the sandbox, three tracks, a task queue for pages alone, and Slack
   and the first questions at the same time.
+- *Processor each* is what worker, door and Temporal together took of the cores until the last
+  page, for one incident: it hardly depends on what else runs, and tells what a machine can take.
+- Two of these cannot be had away: the call of the bare minimum is handed out with the answer to
+  its workflow task, which Temporal does on one task queue only, while a page has a queue of its
+  own so that nothing that hangs delays it; and more is done at the same time, on the same cores.
 - Nothing but PagerDuty and Slack is set up, so every other probe says at once that it is not
   configured, and people are called: for a burst that is the worst case, three messages more.
 """
