@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import AwareDatetime, Field
@@ -37,3 +38,7 @@ class Channel(Kept):
     """Why nothing is sent: said once."""
     off_until: AwareDatetime | None = None
     """When it is tried again; None is never, where it is off."""
+
+    def silent(self, now: datetime) -> bool:
+        """Whether nothing is sent at present."""
+        return bool(self.off) and (self.off_until is None or self.off_until > now)

@@ -39,7 +39,8 @@ class Page(Order):
 
     dedup_key: str
     level: str
-    """The escalation level that is paged; one without its own routing key goes the default way."""
+    """The escalation level that is paged; one without its own routing key goes the default way,
+    and where there is none by any other's."""
     urgency: Urgency
     severity: Severity
     summary: str
@@ -90,7 +91,7 @@ class PagerDuty:
         await self._enqueue("trigger", order.dedup_key, route, _event(order))
         said = f"Paged {order.level} ({order.urgency} urgency)."
         if route != order.level:
-            said = f"{said} It has no routing key of its own, so this went the default way."
+            said = f"{said} It has no routing key of its own, so this went the way of {route}."
         return Paged(dedup_key=fitted(order.dedup_key, _MOST_KEY), route=route, said=said)
 
     @activity.defn(name="pagerduty.acknowledge")
@@ -114,6 +115,9 @@ class PagerDuty:
             return level
         if DEFAULT_ROUTE in self._keys:
             return DEFAULT_ROUTE
+        if self._keys:
+            # Somebody who is woken in another's place is better than nobody.
+            return min(self._keys)
         raise NotConfigured("PagerDuty", f"a routing key for {level!r}, or a default one")
 
     async def _enqueue(

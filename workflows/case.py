@@ -121,33 +121,41 @@ class Case:
 
     # Telling people
 
-    def tell(self, title: str, *lines: str, calls: str = "", kind: str = "entry") -> None:
-        """Queue an entry for the Slack thread; *calls* names the level whose person is called."""
-        if self.record.slack.off:
+    def tell(
+        self, title: str, *lines: str, calls: str = "", kind: str = "entry", code: str = ""
+    ) -> None:
+        """Queue an entry for the Slack thread; *calls* names the level whose person is called.
+
+        *code* is shown as it is: what stands in it was written by others.
+        """
+        if self.record.slack.silent(self.now):
             return
         mention = self.policy.mentions.get(calls, "")
         waiting = self.record.slack.unsent
         last = waiting[-1] if waiting else None
-        if last and last.kind == kind == "entry" and not (last.tries or mention):
-            parts = last.payload["parts"]
-            if len(parts) + 1 + len(lines) <= _MOST_PARTS:
-                # Nobody has seen the last one yet: one message instead of two.
-                parts += [{"text": line} for line in (title, *lines)]
-                return
         parts = [{"text": line} for line in lines]
+        parts += [{"text": code, "kind": "code"}] if code else []
+        unseen = last and last.kind == kind == "entry" and not (last.tries or mention)
+        # Not while pausing: what waits then is being handed on as it stands.
+        if last and unseen and not self.pausing:
+            merged = last.payload["parts"]
+            if len(merged) + 1 + len(parts) <= _MOST_PARTS:
+                # Nobody has seen the last one yet: one message instead of two.
+                merged += [{"text": title}, *parts]
+                return
         payload = {"title": title, "parts": parts, "mention": mention}
         waiting.append(self._unsent(kind, payload))
 
     def show_chart(self, chart: Chart) -> None:
         """Queue a picture for the Slack thread."""
-        if not self.record.slack.off:
+        if not self.record.slack.silent(self.now):
             payload = chart.model_dump(mode="json")
             self.record.slack.unsent.append(self._unsent("chart", payload))
 
     def page(self, urgency: Urgency, reason: str, *, level: int = 0) -> None:
         """Queue a page for on-call (level 0) or for somebody up the severity's chain."""
         record, name = self.record, self.level_name(level)
-        if record.pagerduty.off:
+        if record.pagerduty.silent(self.now):
             self.tell(f"{name}: {reason}", calls=name)
             self.note("page", f"{name} cannot be paged, and is called in Slack: {reason}")
             return

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.outbox import Channel, Unsent
 from activities.pagerduty import Follow, PagerDuty
@@ -24,8 +24,12 @@ _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(minutes=10)
 PASSING = frozenset({"Unavailable", "Throttled", "Ambiguous", "Timeout", "NoWorker"})
 """Failures of the way, not of the message: tried on for as long as the incident lives."""
-_MOST_TRIES = {"page": 3, "chart": 2}
+_MOST_TRIES = {"page": 3, "chart": 2, "acknowledge": 2, "resolve": 2}
 _MOST_TRIES_OF_OTHERS = 10
+_MOST_BROKEN = 2
+_MOST_SAID = 300
+_OFF_FOR = timedelta(minutes=15)
+"""A channel that is not set up is tried again after this, with the next message."""
 
 
 class Lane(ABC):
@@ -37,6 +41,7 @@ class Lane(ABC):
         self._case = case
         self._channel = channel
         self._failures = 0
+        self._asked_to_wait: timedelta | None = None
         self._sending: Unsent | None = None
         self.busy = False
         """A message is in flight."""
@@ -44,7 +49,7 @@ class Lane(ABC):
     @property
     def owes(self) -> bool:
         """Whether something has not been sent yet."""
-        return not self._channel.off and bool(self._channel.unsent)
+        return bool(self._channel.unsent) and not self._channel.silent(self._case.now)
 
     async def run(self) -> None:
         """Send for as long as the incident lives."""
@@ -52,15 +57,21 @@ class Lane(ABC):
             await workflow.wait_condition(lambda: self.owes and not self._case.pausing)
             self.busy, self._sending = True, None
             try:
-                await self._send()
-            except ActivityError as error:
-                self._failed(error)
-            else:
-                self._recovered()
+                await self._send_one()
+            except Exception as bug:  # noqa: BLE001 (nobody is woken if it ends the incident)
+                self._broke(bug)
             finally:
                 self.busy = False
             if self._failures:
                 await self._pause()
+
+    async def _send_one(self) -> None:
+        try:
+            await self._send()
+        except ActivityError as error:
+            self._failed(error)
+        else:
+            self._recovered()
 
     @abstractmethod
     async def _send(self) -> None:
@@ -69,10 +80,12 @@ class Lane(ABC):
     async def _pause(self) -> None:
         waiting = len(self._channel.unsent)
         pause = min(_FIRST_PAUSE * 2 ** min(self._failures - 1, 10), _LONGEST_PAUSE)
-        # Something new to say is a reason to try at once: it may be the page that matters.
+        # Something new to say is a reason to try at once: it may be the page that matters. But
+        # whoever has asked for time gets it.
+        wait, self._asked_to_wait = self._asked_to_wait, None
         await until(
-            lambda: len(self._channel.unsent) > waiting,
-            self._case.now + pause,
+            lambda: not wait and len(self._channel.unsent) > waiting,
+            self._case.now + max(pause, wait or pause),
             f"Try {self.name} again",
         )
 
@@ -89,21 +102,51 @@ class Lane(ABC):
     def _failed(self, error: ActivityError) -> None:
         self._failures += 1
         message = self._sending
+        if isinstance(error.cause, ApplicationError):
+            self._asked_to_wait = error.cause.next_retry_delay
         if kind_of(error) == "NotConfigured":
-            unsaid, self._channel.off = list(self._channel.unsent), why(error)
-            self._channel.unsent.clear()
-            self._case.note("problem", f"{why(error)}. Nothing is sent there.")
-            for message in unsaid:
-                self._lost(message)
+            self._switch_off(why(error))
         elif message and kind_of(error) not in PASSING and _tried_enough(message):
             self._failures = 0
             self._sent(message)
-            self._case.note("problem", f"{self.name} refuses a {message.kind}: {why(error)}")
+            self._case.note(
+                "problem", f"{self.name} refuses one message ({message.kind}): {why(error)}"
+            )
             self._lost(message)
         elif self._failures == 1:
             self._case.note(
                 "problem", f"{self.name} does not take our messages: {why(error)}. Trying on."
             )
+
+    def _switch_off(self, reason: str) -> None:
+        """Send nothing for a while: somebody may set it up meanwhile."""
+        channel = self._channel
+        if not channel.off:
+            self._case.note("problem", f"{reason}. Nothing is sent there.")
+        channel.off, channel.off_until = reason, self._case.now + _OFF_FOR
+        unsaid = list(channel.unsent)
+        channel.unsent.clear()
+        for message in unsaid:
+            self._lost(message)
+
+    def _broke(self, bug: Exception) -> None:
+        """Go on after a bug of ours in this lane: pages and response do not stop for it."""
+        self._failures += 1
+        message, said = self._sending, f"a bug in the way to {self.name}: {bug!r}"[:_MOST_SAID]
+        workflow.logger.error(said)
+        if self._failures == 1:
+            self._case.note("problem", f"{said}. Trying on.")
+            self._alert(f"{said}. Messages may be missing there.")
+        if message is None and self._channel.unsent:
+            message = self._channel.unsent[0]
+            message.tries += 1
+        if message and message.tries >= _MOST_BROKEN:
+            self._sent(message)
+            self._lost(message)
+
+    @abstractmethod
+    def _alert(self, said: str) -> None:
+        """Tell people by another way that this one is broken."""
 
     def _lost(self, message: Unsent) -> None:  # noqa: B027 (most lanes have nothing else to try)
         """Do what else can be done about a message that will never be sent."""
@@ -112,6 +155,7 @@ class Lane(ABC):
         if self._failures:
             self._case.note("message", f"{self.name} takes our messages again")
         self._failures = 0
+        self._channel.off, self._channel.off_until = "", None
         self._channel.sent += 1
 
 
@@ -121,8 +165,9 @@ class PagerDutyLane(Lane):
     name = "PagerDuty"
 
     async def _send(self) -> None:
-        message = self._channel.unsent[0]
-        case = self._case
+        waiting, case = self._channel.unsent, self._case
+        # Whoever has to be woken comes first; what is said about earlier pages can wait.
+        message = next((one for one in waiting if one.kind == "page"), waiting[0])
         self._take(message)
         if message.kind == "page":
             level = message.payload["level"]
@@ -148,6 +193,9 @@ class PagerDutyLane(Lane):
             if message.kind == "resolve":
                 case.record.paged.pop(key, None)
         self._sent(message)
+
+    def _alert(self, said: str) -> None:
+        self._case.tell(said, calls=self._case.level_name(0))
 
     def _lost(self, message: Unsent) -> None:
         if message.kind == "page":

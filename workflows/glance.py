@@ -7,6 +7,7 @@ from datetime import datetime
 from activities.messages import Fact, Glance, Link, PlanLine, PlanState
 from activities.outbox import Unsent
 from activities.pagerduty import Page
+from activities.people import Question
 from activities.prometheus import spoken
 from activities.record import Phase, PlannedStep, Record, StepState
 from activities.verification import Below
@@ -192,7 +193,7 @@ def commands(record: Record) -> tuple[str, ...]:
         return (f"responder show {name}",)
     lines = []
     if record.question is not None and not record.question.answer:
-        lines += [f"responder approve {name}", f"responder reject {name}"]
+        lines += answers(name, record.question)
     if not record.people.acknowledged_by:
         lines.append(f"responder ack {name}")
     if record.people.taken_over_by:
@@ -201,6 +202,13 @@ def commands(record: Record) -> tuple[str, ...]:
         lines += [f"responder hold {name}", f"responder take-over {name}"]
     lines.append(f'responder resolve {name} --why "…"')
     return tuple(lines)
+
+
+def answers(incident: str, question: Question) -> list[str]:
+    """Write the command lines that answer exactly *question*, and no later one."""
+    return [
+        f"responder {word} {incident} --question {question.id}" for word in ("approve", "reject")
+    ]
 
 
 def links(record: Record, policy: Policy) -> list[Link]:

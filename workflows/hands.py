@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.record import Phase, Resolution, StepState
 from activities.words import Urgency
-from workflows.acts import Act, ActKind
+from workflows.acts import FALLS_BACK, Act, ActKind
 from workflows.case import Case
 from workflows.glance import words
 from workflows.questions import APPROVED, REJECTED, Questions
@@ -63,6 +63,8 @@ class Hands:
         if act.id in self._case.record.handled:
             return
         reason = self._refusal(kind, act)
+        if kind not in FALLS_BACK:
+            reason = "whether it still holds must be known at once, so no signal can do it"
         if reason:
             self._case.note("person", f"{kind.value} was refused: {reason}", by=act.by, tell=True)
             self._remember(act, _REFUSED + reason)
@@ -77,7 +79,7 @@ class Hands:
 
     def _refusal(self, kind: ActKind, act: Act) -> str:
         case, record = self._case, self._case.record
-        people, text = record.people, act.text.strip()
+        people, text, doing = record.people, act.text.strip(), kind.value.replace("-", " ")
         if kind in (ActKind.APPROVE, ActKind.REJECT):
             return self._questions.refusal(act)
         rights = case.policy.rights(act.by)
@@ -91,8 +93,8 @@ class Hands:
             (kind is ActKind.NOTE and not text, "a note needs a text"),
             (kind is not ActKind.NOTE and over, "the incident is over"),
             (
-                kind is ActKind.ACKNOWLEDGE and not act.person,
-                "only a person can acknowledge: a bot's or an integration's word does not count",
+                kind is not ActKind.NOTE and not act.person,
+                f"only a person can {doing}: a bot's or an integration's word does not count",
             ),
             (
                 kind is ActKind.TAKE_OVER and people.taken_over_by == act.by,

@@ -14,7 +14,7 @@ from activities.words import Risk, Urgency
 from workflows.acts import Act
 from workflows.case import Case
 from workflows.deadlines import until
-from workflows.glance import clock
+from workflows.glance import answers, clock
 
 APPROVED, REJECTED, EXPIRED = "approved", "rejected", "expired"
 UNANSWERED = "nobody answered: skipped"
@@ -38,6 +38,12 @@ class Questions:
         """
         together = [s for s in self._record.ladder if s.approved_with == step.key and s.open]
         covered = [step, *together]
+        risk = _worst(covered)
+        if not self._case.policy.approvers(risk):
+            nobody = f"skipped: nobody in the settings may approve {risk.value} steps"
+            self._record.findings.append(f"{step.effect}: {nobody}")
+            self._skip(covered, nobody)
+            return False
         question = self._put(step, covered)
         over = self._over(question, firing=bool(self._record.firing))
         await self._until(over, lambda: question.next_level_at, "A question waits for an answer")
@@ -66,7 +72,7 @@ class Questions:
             step=step.key,
             text=text,
             details=exactly,
-            risk=max((one.risk for one in covered), key=_RISKS.index),
+            risk=_worst(covered),
             asked_at=case.now,
             next_level_at=case.after(patience),
             expires_at=case.after(2 * patience),
@@ -75,14 +81,16 @@ class Questions:
         record.question, step.state = question, StepState.ASKED
         record.asks = f"May I? {text} ({question.risk.value})"
         case.enter(Phase.ASKING, "waits for Approve or Reject", question.expires_at)
-        approvers = ", ".join(case.policy.approvers(question.risk)) or "nobody in the settings"
+        approvers = ", ".join(case.policy.approvers(question.risk))
         case.note("question", f"asked: {text} ({question.risk.value}). May answer: {approvers}")
+        before = {record.rejected[one.key] for one in covered if one.key in record.rejected}
         case.tell(
             f"May I? {text}",
-            *(["\n".join(exactly)] if exactly else []),
             f"Risk: {question.risk.value}. Why: {step.why}",
+            *([f"Rejected before by {', '.join(sorted(before))}."] if before else []),
             f"May answer: {approvers}, until {clock(question.expires_at)}; silence means no.",
-            f"responder approve {record.id} · responder reject {record.id}",
+            " · ".join(answers(record.id, question)),
+            code="\n".join(exactly),
         )
         case.page(case.severity_policy.page or Urgency.LOW, f"a decision is needed: {text}")
         return question
@@ -146,6 +154,10 @@ class Questions:
         named = (q for q in reversed(known) if not act.question or q.id == act.question)
         return next(named, None)
 
+    def _unnamed(self, act: Act) -> bool:
+        """Tell whether *act* may mean another question than the one that its person saw."""
+        return not act.question and len(self._record.questions) + bool(self._record.question) > 1
+
     def refusal(self, act: Act) -> str:
         """Say why *act* cannot decide its question now; empty if it can."""
         record, question = self._record, self.find(act)
@@ -156,6 +168,11 @@ class Questions:
         owner = record.people.taken_over_by
         expired = question.answer == EXPIRED
         reasons = (
+            (
+                self._unnamed(act),
+                "more than one question was asked: say which, with --question ID. "
+                + (f"Open is {question.id}: {question.text}" if not question.answer else ""),
+            ),
             (
                 question.answer in (APPROVED, REJECTED),
                 f"it was already {question.answer} by {question.by}",
@@ -184,10 +201,15 @@ class Questions:
             return "there is no such question"
         late = self._late(question) if question.answer == EXPIRED else []
         question.answer, question.by = word, act.by
+        keys = [s.key for s in self._record.ladder if question.step in (s.key, s.approved_with)]
         if word == APPROVED:
             for step in late:
                 step.state, step.said, step.approved_by = StepState.PLANNED, "", act.by
             self._unblock(late)
+            for key in keys:
+                self._record.rejected.pop(key, None)
+        else:
+            self._record.rejected |= dict.fromkeys(keys, act.by)
         reason = f" ({act.text})" if act.text else ""
         self._case.note("person", f"{word}{reason}: {question.text}", by=act.by, tell=True)
         return f"{word}: {question.text}"
@@ -212,6 +234,10 @@ class Questions:
         for step in self._record.ladder:
             if step.needs in keys and step.state is StepState.SKIPPED and not step.started_at:
                 step.state, step.said = StepState.PLANNED, ""
+
+
+def _worst(steps: list[PlannedStep]) -> Risk:
+    return max((step.risk for step in steps), key=_RISKS.index)
 
 
 def _digest(shown: list[Any]) -> str:

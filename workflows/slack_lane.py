@@ -16,6 +16,7 @@ from activities.messages import Entry
 from activities.outbox import Unsent
 from activities.slack import PostEntry, PostRoot, Slack, UpdateRoot
 from activities.slack_charts import PostChart, SlackCharts
+from activities.words import Urgency
 from workflows.case import kind_of, why
 from workflows.channels import PASSING, Lane
 from workflows.efforts import MESSAGE, said
@@ -33,7 +34,8 @@ class SlackLane(Lane):
     def owes(self) -> bool:
         """Whether the root is older than the record, or the thread is behind."""
         channel = self._channel
-        return not channel.off and (channel.dirty or bool(channel.unsent))
+        owes = channel.dirty or bool(channel.unsent)
+        return owes and not channel.silent(self._case.now)
 
     async def _send(self) -> None:
         channel = self._channel
@@ -48,9 +50,8 @@ class SlackLane(Lane):
             if outcome is not None:
                 raise outcome
 
-    def _recovered(self) -> None:
-        super()._recovered()
-        self._case.first_contact()
+    def _alert(self, said: str) -> None:
+        self._case.page(Urgency.LOW, said)
 
     async def _post_root(self) -> None:
         case, channel = self._case, self._channel
@@ -71,6 +72,7 @@ class SlackLane(Lane):
             raise
         channel.channel_id, channel.ts = posted.channel_id, posted.ts
         channel.roots += 1
+        case.first_contact()
 
     async def _update_root(self) -> None:
         case, channel = self._case, self._channel
@@ -132,13 +134,14 @@ class SlackLane(Lane):
             raise
         self._sent(message)
         self._sending = None
+        case.first_contact()
 
     def _lost_root(self, error: ActivityError) -> None:
         channel = self._channel
         if not channel.ts:
             return  # the update and the entry have both found out
         if channel.roots >= _MOST_ROOTS:
-            channel.off = why(error)
+            channel.off, channel.off_until = why(error), None
             channel.unsent.clear()
             self._case.note(
                 "problem",

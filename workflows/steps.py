@@ -62,7 +62,8 @@ class Steps:
         if verdict is Verdict.NEVER:
             self._skip(step, "observe mode: I would have done this")
             return False
-        if verdict is Verdict.ACT:
+        # What a person has rejected is asked again under whichever ladder, and never just done.
+        if verdict is Verdict.ACT and step.key not in case.record.rejected:
             return True
         return await self._read(step) and await self._questions.ask(step)
 

@@ -158,7 +158,18 @@ async def test_a_wrong_routing_key_is_refused_and_not_shown(account: PagerDutySt
     assert wrong not in repr(failed.value)
 
 
-@pytest.mark.parametrize("keys", [{}, {"default": SecretStr("")}, {"cto": SecretStr(LEAD)}])
+async def test_a_level_without_a_key_wakes_somebody_by_any_key_that_there_is(
+    account: PagerDutyStandIn,
+) -> None:
+    async with httpx.AsyncClient() as client:
+        duty = PagerDuty(client, {"engineering-lead": SecretStr(LEAD)}, url=account.url)
+        paged = await run(duty.page, PAGE)
+        await run(duty.resolve, Follow(dedup_key=paged.dedup_key, route=paged.route))
+    assert "so this went the way of engineering-lead" in paged.said
+    assert [alert.status for alert in account.alerts] == ["resolved"]
+
+
+@pytest.mark.parametrize("keys", [{}, {"default": SecretStr("")}])
 async def test_without_a_routing_key_nothing_is_tried(keys: dict[str, SecretStr]) -> None:
     async with httpx.AsyncClient() as client:
         with pytest.raises(ApplicationError, match="'on-call'") as failed:
