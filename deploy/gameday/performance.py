@@ -69,11 +69,15 @@ class Performance:
         with ended_when_asked() as asked:
             async with Day(folder, pace=self._pace, reports=reports) as day:
                 client = await day.stack.client()
-                wrong = await self._perform(day, client)
-                if self._keep:
-                    self._places(day)
-                    self._show.say("All is left up. Ctrl-C ends it.", "bold", _OURS)
-                    await asyncio.Event().wait()
+                try:
+                    wrong = await self._perform(day, client)
+                    if self._keep:
+                        self._places(day)
+                        self._show.say("All is left up. Ctrl-C ends it.", "bold", _OURS)
+                        await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    self._show.say("Stopping; once more Ctrl-C cuts it short.", "bold", _OURS)
+                    raise
         await goodbye()
         if wrong is None:
             self._show.say("Ended before it was over.", "bold yellow", _OURS)
