@@ -19,7 +19,7 @@ from deploy.gameday.commands import DEPLOY_LOG
 from deploy.gameday.database import DATABASE, Database
 from deploy.gameday.health import Health
 from deploy.gameday.shell import Ssh, make_keys
-from deploy.local import processes
+from deploy.local import data, processes
 from deploy.local.metrics import Alertmanager, Prometheus
 from deploy.prometheus_rules import rules_yaml
 
@@ -218,7 +218,8 @@ class Platform:
         self._targets.unlink(missing_ok=True)
         settings = self._host_folder / "settings.json"
         settings.touch(mode=0o600)
-        settings.write_text(self._settings.model_dump_json())
+        # The address of the database, password and all, is in it.
+        data.write_private(settings, self._settings.model_dump_json())
         self._settings.deployments.write_text(deployments.history())
         self.mend_redis()
         self.slow_redis_start(0)

@@ -7,7 +7,7 @@ from typing import Self
 
 import httpx
 
-from deploy.local import processes, programs
+from deploy.local import data, processes, programs
 
 
 class _Configured(processes.Child):
@@ -33,6 +33,7 @@ class _Configured(processes.Child):
             [],
             log=self.folder / f"{name.lower()}.log",
             ready=processes.answers(f"{self.url}/-/ready"),
+            env=processes.bare(),
         )
 
     @property
@@ -52,9 +53,9 @@ class _Configured(processes.Child):
             raise ValueError(message)
 
     def _write(self) -> Path:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        # The token of the door and the passwords of receivers are among them.
         for name, text in {**self.files, self.config_name: self.config}.items():
-            (self.folder / name).write_text(text)
+            data.write_private(self.folder / name, text)
         return self.folder / self.config_name
 
 

@@ -83,6 +83,7 @@ class Temporal(processes.Child):
             [],
             log=log or self.folder / "temporal.log",
             ready=self._answers,
+            env=processes.bare(),
             cwd=self.folder,
         )
 

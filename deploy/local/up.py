@@ -28,10 +28,17 @@ def up(
         Path, typer.Option("--data", help="Where everything is kept: go on with it, or begin it.")
     ] = DATA,
     door_port: Annotated[
-        int | None, typer.Option(help="Where webhooks go; that of the settings when left out.")
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Where webhooks go; that of the settings when left out."
+        ),
     ] = None,
-    temporal_port: Annotated[int, typer.Option(help="Where Temporal answers.")] = TEMPORAL_PORT,
-    ui_port: Annotated[int, typer.Option(help="Where Temporal is looked at.")] = UI_PORT,
+    temporal_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where Temporal answers; 0 is a free one.")
+    ] = TEMPORAL_PORT,
+    ui_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where Temporal is looked at; 0 is a free one.")
+    ] = UI_PORT,
 ) -> None:
     """Run Temporal, a worker and the door on this machine, until Ctrl-C or SIGTERM.
 
@@ -40,7 +47,11 @@ def up(
     try:
         running(
             lambda settings: _run(
-                settings, folder, door_port or settings.door.port, temporal_port, ui_port
+                settings,
+                folder,
+                settings.door.port if door_port is None else door_port,
+                temporal_port,
+                ui_port,
             )
         )
     except FORESEEN as error:
@@ -50,6 +61,10 @@ def up(
 async def _run(
     settings: Settings, folder: Path, door_port: int, temporal_port: int, ui_port: int
 ) -> None:
+    chosen = [port for port in (door_port, temporal_port, ui_port) if port]
+    if len(set(chosen)) < len(chosen):
+        stop(Exit.USAGE, f"Temporal, its user interface and the door each need a port of their own;"
+                         f" these are {temporal_port}, {ui_port} and {door_port}.")  # fmt: skip
     # Before anything is started, and this first: the ports of the one that has it are taken too.
     with data.taken(folder.absolute()):
         pass
@@ -79,9 +94,13 @@ async def _run(
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    chosen = "folder" in settings.reports.model_fields_set
-    folder = {"RESPONDER_REPORTS__FOLDER": str(settings.reports.folder)} if chosen else {}
-    return {**os.environ, **folder}
+    """Say what the settings' file decides as well, where the stack would choose for itself."""
+    decided: dict[str, str] = {}
+    if "folder" in settings.reports.model_fields_set:
+        decided["RESPONDER_REPORTS__FOLDER"] = str(settings.reports.folder)
+    if "ui" in settings.policy.model_fields_set:
+        decided["RESPONDER_POLICY__UI"] = settings.policy.ui
+    return {**os.environ, **decided}
 
 
 def _tell(sentence: str) -> None:
