@@ -44,6 +44,7 @@ class Handover:
         """Watch for one quiet interval, then compare with Alertmanager."""
         case, record, policy = self._case, self._record, self._case.policy
         quiet = case.after(policy.quiet_seconds)
+        blind = False
         if record.facts is not None:
             verdict = await self._watcher.watch(
                 "In people's hands",
@@ -52,6 +53,7 @@ class Handover:
                 interrupted=self._moved_on,
             )
             recovered = verdict is not None and verdict.outcome is Outcome.RECOVERED
+            blind = verdict is not None and not verdict.samples
         else:
             await until(lambda: self._moved_on() or not record.firing, quiet, "In people's hands")
             recovered = not record.firing
@@ -72,6 +74,9 @@ class Handover:
             case.enter(Phase.MITIGATING)
         else:
             await self._reconciliation.compare()
+            if blind:
+                # A watch that fails at once must not be tried again at once, for hours.
+                await until(self._moved_on, quiet, "In people's hands, and nothing can be seen")
 
     def _kept(self) -> list[PlannedStep]:
         """List what is in place and not ours to undo: somebody has to decide about it."""

@@ -521,13 +521,15 @@ class Story:
         raise AssertionError(f"it never came true\n{told(last)}")
 
     async def pass_time(self, **span: float) -> Record:
-        """Let virtual time pass."""
-        await self.town.env.fast_forward(self.handle, timedelta(**span))
+        """Let virtual time pass, as much as it lives."""
+        with suppress(RPCError):  # it has ended already
+            await self.town.env.fast_forward(self.handle, timedelta(**span))
         return await self.record()
 
     async def ends(self) -> Any:
         """Let virtual time pass until the incident has ended."""
-        await self.town.env.fast_forward(self.handle)
+        with suppress(RPCError):  # it has ended already
+            await self.town.env.fast_forward(self.handle)
         return await self.handle.result()
 
 
