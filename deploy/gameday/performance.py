@@ -119,7 +119,7 @@ class Performance:
                 record = await record_of(client, record.id)
             show.record(record)
             show.messages(day.slack, day.pagerduty)
-        unwell = await self._unwell(day)
+        unwell = await self._unwell(day, within=_HEALTHY_WITHIN_SECONDS if over else 0)
         wrong = shortcomings(record, unwell=unwell, still_open=left)
         return self._verdict(wrong, record, seconds=time.monotonic() - broken)
 
@@ -166,9 +166,9 @@ class Performance:
             self._show.say(self._scenario.later, "bold", who="platform")
             await self._scenario.after[record.phase](day.platform)
 
-    async def _unwell(self, day: Day) -> list[str]:
+    async def _unwell(self, day: Day, within: float = _HEALTHY_WITHIN_SECONDS) -> list[str]:
         """Ask the platform itself, from outside and through, until it is well."""
-        until = time.monotonic() + _HEALTHY_WITHIN_SECONDS
+        until = time.monotonic() + within
         while reasons := await day.platform.healthy():
             if time.monotonic() > until:
                 return reasons
