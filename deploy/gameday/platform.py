@@ -210,6 +210,14 @@ class Platform:
         if self._report is not None:
             await self._report.stop()
             self._report = None
+            # A server that is in the middle of a statement does not see that its client has gone.
+            admin = await psycopg.AsyncConnection.connect(self._database.dsn(DATABASE))
+            async with admin:
+                await admin.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                    " WHERE application_name = %s",
+                    (nightly_report.NAME,),
+                )
 
     def _write_files(self) -> None:
         self._host_folder.mkdir(parents=True, exist_ok=True)
