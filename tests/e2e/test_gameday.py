@@ -1,0 +1,57 @@
+"""From a real Prometheus rule to the report: the whole of it, nothing in between is scripted."""
+
+import asyncio
+
+import pytest
+
+from tests.e2e.responding import Incident
+from tests.gameday.watching import until, well
+
+
+@pytest.mark.parametrize(
+    ("scenario", "said"),
+    [
+        pytest.param(
+            "redis",
+            ["Redis is down", "restart redis", "redis was restarted", "Recovered", "Over"],
+            id="Redis is killed, and restarted",
+        ),
+        pytest.param(
+            "connections",
+            ["connections are used", "May I?", "approved", "cancelled", "Recovered", "Over"],
+            id="sessions leak, and are ended once somebody agrees",
+        ),
+        pytest.param(
+            "latency",
+            ["I intend to:", "scale", "scaled from 2 to 5", "Recovered", "undone", "Over"],
+            id="users flock in, and there are more instances until they leave",
+        ),
+    ],
+)
+async def test_a_broken_platform_is_repaired(day, scenario, said):
+    async with Incident(day, await day.stack.client(), scenario) as incident:
+        incident.may_approve.set()
+        await asyncio.sleep(incident.scenario.normal_seconds)
+        await incident.breaks()
+        await incident.opens()
+        record = await incident.ends()
+
+        await until(well, day.platform)
+        assert await incident.wrong() == []
+        told_in_order(incident, said)
+        asserts_times(record)
+
+
+def asserts_times(record):
+    times = [record.starts_at, record.opened_at, record.paged_at, record.mitigated_at]
+    assert times == sorted(times)
+    assert record.people.acknowledged_by == "you"
+    assert record.resolution.still_temporary == []
+
+
+def told_in_order(incident, said):
+    thread = " ".join(message.text for message in incident.messages()[1:])
+    place = 0
+    for part in said:
+        place = thread.find(part, place)
+        assert place >= 0, (part, thread)
