@@ -13,7 +13,7 @@ from temporalio import activity
 from temporalio.client import WorkflowHandle
 from temporalio.common import RawValue, WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -23,6 +23,7 @@ from activities.incidents import Incidents
 from activities.record import Record
 from activities.verification import Condition, Sample, Verdict, Verification, Watch
 from activities.words import Risk, Severity
+from starters.opening import attributes
 from tests.lifecycle.drills import DRILLS
 from workflows.acts import Act, ActKind, PersonAct
 from workflows.consult import Consultation, Consulted, Library
@@ -446,6 +447,7 @@ class Town:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             start_signal="alerts",
             start_signal_args=[Notice(alerts=alerts)],
+            search_attributes=attributes(alerts[0], "test"),
         )
         story = Story(self, handle, alerts[0])
         self.stories.append(story)
@@ -479,7 +481,13 @@ class Story:
         self._acts = Counter[str]()
 
     async def record(self) -> Record:
-        return await self.handle.query(Incident.record)
+        while True:
+            try:
+                return await self.handle.query(Incident.record)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                    raise
+                await asyncio.sleep(0.02)  # it is just continuing as new
 
     async def notice(self, *alerts: Alert, incomplete: bool = False) -> None:
         notice = Notice(alerts=alerts, incomplete=incomplete)

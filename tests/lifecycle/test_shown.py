@@ -1,0 +1,184 @@
+"""What people see of a record: the Slack root, and the page in the Temporal UI."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from activities.blocks import render_glance
+from activities.people import People, Question
+from activities.record import AlertState, Phase, PlannedStep, Reading, Record, StepState
+from activities.words import Risk, Severity
+from tests.lifecycle.world import POLICY, alert
+from workflows.details import details
+from workflows.glance import facts, glance
+
+AT = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+HOSTILE = (
+    "<script>alert(1)</script> [click](http://evil) ![i](x) **b** `c` | d\n# e\r\n- f",
+    "x" * 100_000,
+    "\u202e\u0000\ud7ff",
+    "@here <!channel> <@U123>",
+    "",
+)
+
+
+def record(**more) -> Record:
+    first = alert("HighAPILatency", severity="warning", service="api")
+    state = AlertState(alert=first, firing=True, first_seen=AT)
+    about = {
+        "id": "APILatency-api-0123abcd", "run": "r1", "indicator": "APILatency",
+        "service": "api", "opened_at": AT, "severity": Severity.WARNING,
+        "alerts": {"a": state},
+    }  # fmt: skip
+    return Record(**about | more)
+
+
+def shown(seen: Record) -> dict[str, str]:
+    return {fact.label: fact.value for fact in facts(seen, POLICY)}
+
+
+@pytest.mark.parametrize(
+    ("readings", "label", "value"),
+    [
+        pytest.param(
+            [Reading(key="failing", why="", answer={"value": 0.1234})],
+            "requests failing",
+            "12.3%",
+            id="the share of requests failing",
+        ),
+        pytest.param(
+            [Reading(key="failing", why="", answer={"value": None})],
+            "requests failing",
+            "no data",
+            id="no data is no share",
+        ),
+        pytest.param([], "requests failing", None, id="no probe has looked"),
+        pytest.param(
+            [
+                Reading(
+                    key="deployment",
+                    why="",
+                    answer={
+                        "last": [{"release": "r7", "author": "sam"}],
+                        "newest_minutes_ago": 20,
+                    },
+                )
+            ],
+            "last deployment",
+            "r7 by sam, 20 minutes ago",
+            id="the last deployment and its author",
+        ),
+        pytest.param(
+            [Reading(key="deployment", why="", answer={"last": []})],
+            "last deployment",
+            "none known",
+            id="no deployment",
+        ),
+        pytest.param(
+            [Reading(key="deployment", why="", failed="no answer")],
+            "last deployment",
+            "could not be read",
+            id="deployments that could not be read are not none",
+        ),
+        pytest.param(
+            [Reading(key="deployment", why="", answer={"last": ["?"]})],
+            "last deployment",
+            "none known",
+            id="an answer of another shape",
+        ),
+    ],
+)
+def test_the_root_says_what_matters_where_it_is_known(readings, label, value) -> None:
+    assert shown(record(readings=readings)).get(label) == value
+
+
+@pytest.mark.parametrize(
+    ("people", "paged", "said"),
+    [
+        pytest.param(People(), None, "nobody has acknowledged", id="nobody was called yet"),
+        pytest.param(
+            People(level=1),
+            AT,
+            "nobody has acknowledged (called: on-call, engineering-lead)",
+            id="two levels were called",
+        ),
+        pytest.param(
+            People(acknowledged_by="dana", acknowledged_at=AT),
+            AT,
+            "dana since 03:00:00 UTC (called: on-call)",
+            id="somebody has acknowledged",
+        ),
+        pytest.param(
+            People(acknowledged_by="dana", taken_over_by="lee"),
+            AT,
+            "lee has taken over (called: on-call)",
+            id="somebody has taken over",
+        ),
+    ],
+)
+def test_the_root_says_who_is_awake(people, paged, said) -> None:
+    assert shown(record(people=people, paged_at=paged))["who is awake"] == said
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_words_from_outside_do_no_harm_wherever_they_stand(text) -> None:
+    first = alert("HighAPILatency", severity="warning", service="api")
+    hostile = first.model_copy(
+        update={
+            "labels": {**first.labels, "instance": text},
+            "annotations": {"description": text},
+            "name": text[:200] or "HighAPILatency",
+        }
+    )
+    step = PlannedStep(
+        key="k", activity="a", order={}, target=text, why=text, effect=text, said=text,
+        details=[text], risk=Risk.OUTAGE, state=StepState.FAILED,
+    )  # fmt: skip
+    question = Question(
+        id="q", step="k", text=text, details=[text], risk=Risk.OUTAGE, asked_at=AT,
+        next_level_at=AT, expires_at=AT + timedelta(minutes=5), asked_level="on-call",
+    )  # fmt: skip
+    seen = record(
+        service=text, cause=text, asks=text, findings=[text] * 3, ladder=[step] * 3,
+        question=question, next_action=text, phase=Phase.ASKING,
+        alerts={"a": AlertState(alert=hostile, firing=True, first_seen=AT)},
+        people=People(acknowledged_by=text, taken_over_by=text),
+    )  # fmt: skip
+
+    page = details(seen, POLICY)
+    rendered = render_glance(glance(seen, POLICY, "key"))
+
+    assert len(page) < 20_000
+    assert "<" not in page
+    assert not re.search(r"(?<!\\)\]\(", page), "a link of theirs"
+    parsed = "\n".join(mrkdwn(rendered.blocks))
+    assert "<script" not in parsed
+    assert "<!channel>" not in parsed
+    assert "<@U123>" not in parsed
+
+
+def mrkdwn(block: Any) -> Iterator[str]:
+    """Every text in which Slack looks for links and mentions."""
+    if isinstance(block, dict):
+        if block.get("type") == "mrkdwn":
+            yield block["text"]
+        block = list(block.values())
+    if isinstance(block, list):
+        for each in block:
+            yield from mrkdwn(each)
+
+
+def test_the_page_asks_first_and_ends_with_the_exact_commands() -> None:
+    question = Question(
+        id="q", step="k", text="scale", details=["pid 7"], risk=Risk.OUTAGE, asked_at=AT,
+        next_level_at=AT, expires_at=AT, asked_level="on-call",
+    )  # fmt: skip
+    page = details(record(asks="May I? scale (outage)", question=question), POLICY)
+
+    assert page.startswith("### May I? scale (outage)\n\n- pid 7\n")
+    assert "responder approve APILatency-api-0123abcd" in page.split("#### Commands")[1]
+    quiet = details(record(), POLICY)
+    assert quiet.startswith("### Nothing is needed from you")
