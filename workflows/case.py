@@ -152,16 +152,18 @@ class Case:
             payload = chart.model_dump(mode="json")
             self.record.slack.unsent.append(self._unsent("chart", payload))
 
-    def page(self, urgency: Urgency, reason: str, *, level: int = 0) -> None:
-        """Queue a page for on-call (level 0) or for somebody up the severity's chain."""
+    def page(self, urgency: Urgency, reason: str, *, level: int = 0, wanted: bool = False) -> None:
+        """Queue a page for on-call (level 0) or for somebody up the severity's chain.
+
+        A page that a person has *wanted* goes out also when somebody acknowledges meanwhile.
+        """
         record, name = self.record, self.level_name(level)
         if record.pagerduty.silent(self.now):
             self.tell(f"{name}: {reason}", calls=name)
             self.note("page", f"{name} cannot be paged, and is called in Slack: {reason}")
             return
-        record.pagerduty.unsent.append(
-            self._unsent("page", {"level": name, "urgency": urgency.value, "why": reason})
-        )
+        payload = {"level": name, "urgency": urgency.value, "why": reason, "wanted": wanted}
+        record.pagerduty.unsent.append(self._unsent("page", payload))
         if level == 0:
             record.page_urgency = urgency
         else:
@@ -175,6 +177,17 @@ class Case:
         else:
             self.tell(reason, calls=self.level_name(0))
 
+    def call_anew(self, reason: str) -> None:
+        """Page on-call because it got worse: who has acknowledged the milder has not this."""
+        people, urgency = self.record.people, self.severity_policy.page
+        if people.acknowledged_by:
+            self.note("escalation", f"{people.acknowledged_by} has to acknowledge anew: {reason}")
+        people.acknowledged_by, people.acknowledged_at, people.level = "", None, 0
+        people.renewal_asked, self.record.clocks.renew_at = False, None
+        if urgency is not None:
+            self.page(urgency, reason)
+        self.start_clocks()
+
     def level_name(self, level: int) -> str:
         """Name a level of the severity's chain; 0 is on-call, above the last is the last."""
         names = ("on-call", *self.severity_policy.levels)
@@ -185,6 +198,9 @@ class Case:
         record, waiting = self.record, self.record.pagerduty.unsent
         pages = dict(record.paged)
         if kind == "acknowledge":
+            # Somebody is there: what has not left yet need not wake anybody else.
+            needless = [m for m in waiting if m.kind == "page" and not m.tries]
+            waiting[:] = [m for m in waiting if m not in needless or m.payload.get("wanted")]
             on_their_way = [message for message in waiting if message.kind == "page"]
             pages |= {message.key: message.payload["level"] for message in on_their_way}
             pages = {k: route for k, route in pages.items() if k not in record.acknowledged_pages}

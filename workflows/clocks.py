@@ -10,7 +10,7 @@ from temporalio import workflow
 
 from activities.people import Clocks
 from activities.record import Phase
-from activities.words import Risk, Urgency
+from activities.words import Risk, Severity, Urgency
 from workflows.case import Case
 from workflows.deadlines import until
 from workflows.glance import eta, status
@@ -65,19 +65,23 @@ class Alarm:
         running = self._next()
         return running is not None and running[1] < due
 
-    def _escalate(self) -> None:
+    def _escalate(self, lapsed: str = "") -> None:
+        """Call the next level; above the last one on-call again, who may be asleep."""
         case, people, policy = self._case, self._case.record.people, self._case.severity_policy
-        if people.level >= len(policy.levels) or people.only_on_call:
-            case.note(
-                "escalation", "nobody has acknowledged, and there is nobody else to call", tell=True
-            )
-            return
-        people.level += 1
-        name = case.level_name(people.level)
-        case.note("escalation", f"nobody has acknowledged: {name} is called", tell=True)
-        urgency = Urgency.HIGH if policy.page is not None else Urgency.LOW
-        case.page(urgency, "nobody has acknowledged", level=people.level)
-        if people.level < len(policy.levels):
+        reason = lapsed or self._clocks.escalate_why or "nobody has acknowledged"
+        critical = case.record.severity is Severity.CRITICAL
+        if people.level < len(policy.levels) and not people.only_on_call:
+            people.level += 1
+            name = case.level_name(people.level)
+            case.note("escalation", f"{reason}: {name} is called", tell=True)
+            urgency = Urgency.HIGH if policy.page is not None else Urgency.LOW
+            case.page(urgency, reason, level=people.level)
+        elif critical or lapsed:
+            case.note("escalation", f"{reason}: on-call is called again", tell=True)
+            case.call(reason)
+        else:
+            case.note("escalation", f"{reason}, and there is nobody else to call", tell=True)
+        if critical or (people.level < len(policy.levels) and not people.only_on_call):
             self._clocks.escalate_at = case.after(policy.escalate_seconds)
 
     def _urgent(self) -> None:
@@ -88,14 +92,15 @@ class Alarm:
         case, people, policy = self._case, self._case.record.people, self._case.severity_policy
         if not people.renewal_asked:
             people.renewal_asked = True
-            case.call(f"is {people.acknowledged_by} still on it? Please acknowledge again")
+            asks = f"is {people.acknowledged_by} still on it? Please acknowledge again"
+            case.call(asks, policy.page or Urgency.LOW)
             self._clocks.renew_at = case.after(policy.respond_seconds)
             return
-        case.note(
-            "escalation", f"{people.acknowledged_by} did not renew the acknowledgement", tell=True
-        )
-        people.acknowledged_by = ""
-        self._escalate()
+        lapsed = f"{people.acknowledged_by} did not renew the acknowledgement"
+        if people.taken_over_by:
+            lapsed += f", and {people.taken_over_by} has taken it over: no step is taken"
+        people.acknowledged_by, people.acknowledged_at = "", None
+        self._escalate(lapsed)
 
     def _update(self) -> None:
         case, record = self._case, self._case.record

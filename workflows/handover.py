@@ -6,10 +6,16 @@ from datetime import datetime
 
 from activities.record import Phase, PlannedStep
 from activities.verification import Outcome
+from activities.words import Severity, Urgency
 from workflows.case import Case
 from workflows.deadlines import until
 from workflows.reconciliation import Reconciliation
 from workflows.watching import Watcher
+
+_PLEASE = "Please take it from here: "
+_WELL = "It has recovered"
+ROUNDS = 2
+"""Settling times that may end well under firing alerts before people are asked."""
 
 
 class Handover:
@@ -21,18 +27,39 @@ class Handover:
         self._watcher = watcher
         self._reconciliation = reconciliation
 
-    def hand_over(self, reason: str, *, page: bool = True) -> None:
-        """Ask people to take it from here; a page, unless there was one a short while ago."""
+    def hand_over(self, reason: str, *, page: bool = True, well: bool = False) -> None:
+        """Ask people to take it from here; a page, unless there was one a short while ago.
+
+        While it is *well*, what is left to decide wakes nobody.
+        """
         case, record = self._case, self._record
-        record.asks = f"Please take it from here: {reason}"
+        if record.people.taken_over_by:
+            self.leave_to_owner(reason)
+            return
+        record.handed_over_why, record.asks = reason, f"{_PLEASE}{reason}"
         case.enter(Phase.WATCHING, "watch, remind and record")
         case.note("phase", f"handed to people: {reason}")
-        case.tell(f"Please take it from here: {reason}", *record.findings)
-        if not page or case.severity_policy.page is None or self._paged_lately():
+        case.tell(record.asks, *record.findings)
+        usual = case.severity_policy.page
+        if not page or usual is None or self._paged_lately():
             return
         record.handed_over_at = case.now
+        tried = any(step.started_at for step in record.steps)
+        if well or (record.severity is not Severity.CRITICAL and not tried):
+            # Nothing was done in vain: it can wait as long as before.
+            case.call(reason, Urgency.LOW if well else usual)
+            return
         case.call(reason)
         record.clocks.escalate_at = case.after(case.policy.out_of_steps_seconds)
+        record.clocks.escalate_why = f"nobody has answered the hand-over: {reason.rstrip('.')}"
+
+    def leave_to_owner(self, reason: str = "") -> None:
+        """Stand back: somebody has taken it over, and nothing is asked of anybody else."""
+        case, record = self._case, self._record
+        record.handed_over_why = record.asks = ""
+        case.enter(Phase.WATCHING, "watch, remind and record")
+        more = f": {reason}" if reason else ""
+        case.note("phase", f"in the hands of {record.people.taken_over_by}{more}", tell=bool(more))
 
     def _paged_lately(self) -> bool:
         """Tell whether on-call knows: an alert that comes and goes wakes nobody at each turn."""
@@ -62,21 +89,37 @@ class Handover:
         if record.plan_again and not record.people.taken_over_by:
             record.asks = ""
             case.enter(Phase.INVESTIGATING, "look at the evidence")
-        elif recovered and self._kept():
-            await self._await_owner(quiet)
         elif recovered:
-            record.asks = ""
-            record.mitigated_at = record.mitigated_at or case.now
-            case.note("phase", "recovered", tell=True)
-            case.enter(Phase.SETTLING)
+            await self._recovered(quiet)
         elif self._moved_on():
             record.asks = ""
             case.enter(Phase.MITIGATING)
         else:
+            self._not_well()
             await self._reconciliation.compare()
             if blind:
                 # A watch that fails at once must not be tried again at once, for hours.
                 await until(self._moved_on, quiet, "In people's hands, and nothing can be seen")
+
+    async def _recovered(self, quiet: datetime) -> None:
+        case, record = self._case, self._record
+        if self._kept():
+            await self._await_owner(quiet)
+        elif record.settled_rounds >= ROUNDS and (record.firing or record.incomplete):
+            await self._await_silence(quiet)
+        else:
+            record.asks = ""
+            record.mitigated_at = record.mitigated_at or case.now
+            case.note("phase", "recovered", tell=True)
+            case.enter(Phase.SETTLING)
+
+    def _not_well(self) -> None:
+        """Take back that it has recovered, where that was said."""
+        record = self._record
+        if record.asks.startswith(_WELL):
+            record.asks = f"{_PLEASE}{record.handed_over_why}" if record.handed_over_why else ""
+            self._case.note("phase", "it is not seen to be well any more", tell=True)
+            self._case.changed(root=True)
 
     def _kept(self) -> list[PlannedStep]:
         """List what is in place and not ours to undo: somebody has to decide about it."""
@@ -87,15 +130,39 @@ class Handover:
 
     async def _await_owner(self, quiet: datetime) -> None:
         """It is well, and what is still in place is the business of a person."""
-        record, kept = self._record, "; ".join(step.effect for step in self._kept())
-        owner = record.people.taken_over_by
-        way = "Hand back and I undo what is in place, or resolve" if owner else "Please resolve"
-        asks = f"It has recovered. {way}, with a reason. Still in place: {kept}"
-        if record.asks != asks:
-            record.asks = asks
+        kept = self._kept()
+        ours = "; ".join(step.effect for step in kept if not (step.put_back or step.left))
+        left = "; ".join(step.effect for step in kept if step.put_back or step.left)
+        if ours:
+            asks = f"{_WELL}. Hand back and I undo what is in place: {ours}. Or resolve it"
+            asks += f", with a reason. Left to you: {left}" if left else ", with a reason"
+        else:
+            asks = f"{_WELL}. Please resolve, with a reason. Still in place: {left}"
+        self._ask(asks)
+        await until(self._moved_on, quiet, "Recovered, and in a person's hands")
+        await self._reconciliation.compare()
+
+    async def _await_silence(self, quiet: datetime) -> None:
+        """It is well by its condition for long, and alerts fire all the same."""
+        record = self._record
+        in_the_way = self._reconciliation.in_the_way(None)
+        asks = f"{_WELL} by its condition, but {in_the_way}"
+        self._ask(f"{asks}: please look at the rule, or resolve with a reason")
+        firing = bool(record.firing)
+        await until(
+            lambda: self._moved_on() or (firing and not record.firing),
+            quiet,
+            "Well, but alerts still fire",
+        )
+        listed = await self._reconciliation.compare()
+        self._reconciliation.drop_missing()
+        self._reconciliation.in_the_way(listed)
+
+    def _ask(self, asks: str) -> None:
+        if self._record.asks != asks:
+            self._record.asks = asks
             self._case.note("phase", asks, tell=True)
             self._case.changed(root=True)
-        await until(self._moved_on, quiet, "Recovered, and in a person's hands")
 
     def _moved_on(self) -> bool:
         record = self._record

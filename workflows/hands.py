@@ -120,10 +120,11 @@ class Hands:
         case, people, clocks = self._case, self._case.record.people, self._case.record.clocks
         if not act.person:
             return
-        people.acknowledged_by = act.by
-        people.acknowledged_at = people.acknowledged_at or case.now
+        if people.acknowledged_by != act.by:
+            people.acknowledged_by, people.acknowledged_at = act.by, case.now
         people.renewal_asked = False
-        clocks.escalate_at = clocks.urgent_at = None
+        clocks.escalate_at, clocks.urgent_at, clocks.escalate_why = None, None, ""
+        case.first_contact()  # whoever is here has been reached, by whatever way
         clocks.renew_at = case.after(2 * case.severity_policy.respond_seconds)
         case.follow_pages("acknowledge")
 
@@ -190,7 +191,8 @@ class Hands:
         people.level += 1
         name = case.level_name(people.level)
         reason = f": {act.text}" if act.text else ""
-        case.page(Urgency.HIGH, f"{act.by} asks for you{reason}", level=people.level)
+        asks = f"{act.by} asks for you{reason}"
+        case.page(Urgency.HIGH, asks, level=people.level, wanted=True)
         case.note("escalation", f"escalated to {name}{reason}", by=act.by)
         if not people.acknowledged_by:
             more = people.level < len(policy.levels)

@@ -242,6 +242,7 @@ class Incident:
         case, record = self._case, self._case.record
         record.refired, record.resolution, record.released = False, None, False
         record.recurrence += 1
+        record.settled_rounds = 0
         record.told_at = record.recovered_at = record.handed_over_at = None
         record.clocks = Clocks()
         record.people = People(took_part=record.people.took_part)

@@ -123,10 +123,7 @@ class Intake:
         # While it opens, and when it is over, the opening pages.
         opens = record.phase in (Phase.OPENING, Phase.RESOLVED) or record.resolution is not None
         if worse and not opens:
-            urgency = case.severity_policy.page
-            if urgency is not None:
-                case.page(urgency, f"now {severity.value}: {name}")
-            case.start_clocks()
+            case.call_anew(f"now {severity.value}: {name}")
 
 
 def hold_resolved(state: AlertState, why: str) -> None:

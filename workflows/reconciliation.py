@@ -21,6 +21,7 @@ from workflows.efforts import probe, said
 from workflows.intake import hold_firing, hold_resolved
 
 _SECONDS = 5.0
+_MISSING = 2
 _MOST_EXPRESSIONS = 10
 """A storm of fingerprints shares its fate with its first ones, unless Alertmanager lists it."""
 
@@ -45,8 +46,9 @@ class Reconciliation:
         listed, holds = await asyncio.gather(self.listed(), asked)
         if any(holds):
             self._case.surely_broken()
+        true = [state for state, held in zip(sample, holds, strict=True) if held]
         for state in firing:
-            seen = listed is None or state.alert.fingerprint in listed
+            seen = listed is None or state.alert.fingerprint in listed or state in true
             state.missing = 0 if seen else state.missing + 1
         over = [state for state, held in zip(sample, holds, strict=True) if held is False]
         if over and len(over) == len(sample):
@@ -69,6 +71,27 @@ class Reconciliation:
             self._case.note("alert", said + missing)
         await self._again(listed or frozenset())
         return listed
+
+    def drop_missing(self) -> None:
+        """Hold for resolved what Alertmanager did not list twice; for when it has recovered."""
+        missing = [s for s in self._case.record.firing if s.missing >= _MISSING]
+        for state in missing:
+            hold_resolved(state, "it has recovered, and Alertmanager does not list it")
+        if missing:
+            said = f"{missing[0].alert.name}: {missing[0].why} ({len(missing)})"
+            self._case.note("alert", said)
+
+    def in_the_way(self, listed: frozenset[str] | None) -> str:
+        """Say which alerts keep it from closing; empty if none does."""
+        record = self._case.record
+        if record.firing:
+            return f"{len(record.firing)} alerts still fire"
+        if not record.incomplete:
+            return ""
+        if listed is None:
+            return "alerts were left out, and Alertmanager cannot say which still fire"
+        record.incomplete = bool(listed)
+        return f"Alertmanager lists {len(listed)} alerts of its own" if listed else ""
 
     async def _again(self, listed: frozenset[str]) -> None:
         """Hold for firing what Alertmanager lists, or says to fire, although we held it over.

@@ -72,9 +72,7 @@ class Response:
     def _raise_severity(self, severity: Severity) -> None:
         case = self._case
         case.set_severity(severity, "the procedure says so, and the alert has no severity")
-        if case.severity_policy.page is not None:
-            case.page(case.severity_policy.page, f"{severity.value} by its procedure")
-        case.start_clocks()
+        case.call_anew(f"{severity.value} by its procedure")
 
     # Mitigating
 
@@ -84,7 +82,7 @@ class Response:
             case.enter(Phase.INVESTIGATING, "look at the evidence")
             return
         if record.people.taken_over_by:
-            self._handover.hand_over(f"{record.people.taken_over_by} has taken over", page=False)
+            self._handover.leave_to_owner()
             return
         if case.held:
             case.enter(Phase.MITIGATING, "on hold", record.people.hold_until)

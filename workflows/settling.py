@@ -7,7 +7,7 @@ from activities.verification import Outcome, Verdict
 from workflows.case import Case
 from workflows.closing import resolve
 from workflows.deadlines import until
-from workflows.handover import Handover
+from workflows.handover import ROUNDS, Handover
 from workflows.reconciliation import Reconciliation
 from workflows.steps import Steps
 from workflows.watching import Watcher
@@ -30,7 +30,6 @@ class Settling:
         self._reconciliation = reconciliation
         self._steps = steps
         self._handover = handover
-        self._still_firing = 0
 
     async def settle(self) -> None:
         """Watch whether it stays well; then undo, or close."""
@@ -47,8 +46,11 @@ class Settling:
             )
             outcome = verdict.outcome if verdict else Outcome.NOT_RECOVERED
             said = verdict.said if verdict else "it fires again"
-        if record.firing and not self._unsettled() and outcome is Outcome.RECOVERED:
-            await self._reconciliation.compare()
+        listed = None
+        if not self._unsettled() and outcome is Outcome.RECOVERED:
+            # A resolve may have overtaken its firing: nothing closes on our word alone.
+            listed = await self._reconciliation.compare()
+            self._reconciliation.drop_missing()
         if record.resolution is not None:
             return
         if record.refired or (outcome is Outcome.NOT_RECOVERED and not case.outplanned):
@@ -59,16 +61,21 @@ class Settling:
         elif outcome is Outcome.UNKNOWN:
             self._handover.hand_over(f"whether it stays well cannot be seen: {said}")
         else:
-            self._settled(said)
+            self._settled(said, self._reconciliation.in_the_way(listed))
 
-    def _settled(self, said: str) -> None:
+    def _settled(self, said: str, in_the_way: str) -> None:
         case, record = self._case, self._record
-        firing = len(record.firing)
-        if firing:
-            if firing != self._still_firing:
-                self._still_firing = firing
-                case.note("phase", f"well, but {firing} alerts still fire: settling on")
-        elif self._to_undo() is not None:
+        if in_the_way:
+            record.settled_rounds += 1
+            if record.settled_rounds >= ROUNDS:
+                self._handover.hand_over(
+                    f"it is well by its condition, but {in_the_way}", well=True
+                )
+            else:
+                case.note("phase", f"well, but {in_the_way}: settling on")
+            return
+        record.settled_rounds = 0
+        if self._to_undo() is not None:
             case.enter(Phase.UNDOING)
         elif record.temporary:
             kept = "; ".join(step.effect for step in record.temporary)
@@ -161,7 +168,7 @@ class Settling:
     async def _relapse(self, said: str, *, seen: bool = False) -> None:
         """Go on where we were, if it has come back indeed; *seen* that it has, over a window."""
         case, record = self._case, self._record
-        record.refired = False
+        record.refired, record.settled_rounds = False, 0
         record.recurrence += 1
         case.note("alert", f"it came back: {said}", tell=True)
         if not seen and not await self._back_indeed():

@@ -94,9 +94,10 @@ async def test_an_expression_without_data_does_not_end_what_alertmanager_lists(
 
     record = await watching.pass_time(minutes=40)
 
-    assert record.phase is Phase.SETTLING
+    assert record.phase is Phase.WATCHING
     assert len(record.firing) == 1
     assert "well, but 1 alerts still fire: settling on" in told(record)
+    assert record.asks.startswith("It has recovered by its condition, but 1 alerts still fire")
 
 
 async def test_a_resolve_that_came_too_early_is_taken_back(watching: Story) -> None:
