@@ -153,9 +153,7 @@ class Host:
         if pong.answered:
             return Sample(at=now, good=True, note="API host: Redis answers")
         note = f"API host: Redis: {pong.finding}: {pong.said}"
-        # Without the password nothing is learnt of Redis but that it is there.
-        blind = pong.finding.ours or pong.finding in {Finding.NOAUTH, Finding.WRONG_PASSWORD}
-        return Sample(at=now, good=None if blind else False, note=note)
+        return Sample(at=now, good=None if pong.finding.blind else False, note=note)
 
     @activity.defn(name="host.redis_service")
     async def redis_service(self, ask: Nothing) -> Unit:  # noqa: ARG002

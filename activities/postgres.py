@@ -12,16 +12,8 @@ import psycopg
 from pydantic import AwareDatetime
 from temporalio import activity
 
-from activities.postgres_connection import (
-    POOLER,
-    SEES,
-    WHY_BLIND,
-    Database,
-    Finding,
-    connect_failed,
-    finding,
-    said,
-)
+from activities.postgres_connection import POOLER, SEES, WHY_BLIND, Database
+from activities.postgres_findings import Finding, connect_failed, finding, said
 from activities.verification import Sample
 from activities.words import Answer, Nothing
 
@@ -117,10 +109,9 @@ class Postgres:
     async def answers_sample(self) -> Sample:
         """Look once whether the database answers; unknown when it is we who cannot ask."""
         answered = await self.answers(Nothing())
-        ours = answered.finding.ours
         return Sample(
             at=datetime.now(UTC),
-            good=None if ours else answered.reachable,
+            good=None if answered.finding.blind else answered.reachable,
             value=answered.milliseconds / 1000 if answered.reachable else None,
             note=f"PostgreSQL: {answered.finding}: {answered.said}" if answered.finding else "",
         )

@@ -102,6 +102,8 @@ class Building:
         async with self._database.session(
             seconds=self._longest_seconds, writes=True, keep=False
         ) as session:
+            if session.pooled:
+                raise Refused("an index cannot be made through a pooler: name the database itself")
             # No end for the statement: one that is cut off leaves an invalid index behind.
             await session.execute(
                 "SET default_transaction_read_only TO off; SET statement_timeout TO 0;"

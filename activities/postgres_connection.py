@@ -1,22 +1,22 @@
-"""Connections to PostgreSQL that cannot hang, and what it says when none comes about."""
+"""Connections to PostgreSQL that cannot hang, and leave nothing behind in a pooler's."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
-from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
+from psycopg.abc import Params
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 from pydantic import SecretStr
 
-from activities.errors import Ambiguous, Failed, Refused, Throttled, Unavailable
+from activities.errors import Ambiguous, Unavailable
+from activities.postgres_findings import Finding, connect_failed, finding, statement_failed
 
 APPLICATION = "incident-responder"
 """The application_name of our own sessions, by which they are spared."""
@@ -25,98 +25,44 @@ POOLER = "supavisor|pgbouncer|pgcat|odyssey"
 # USAGE, not MEMBER: a member that does not inherit sees nothing all the same.
 SEES = "pg_has_role('pg_read_all_stats', 'usage')"
 WHY_BLIND = "our role may not see other sessions: GRANT pg_read_all_stats to it"
-_TEXT = 300
+# A pooler refuses the option, or lets it fall; then the setting comes from somewhere else.
+_PROBE = "-c statement_timeout=60000"
+_WHENCE = "SELECT source FROM pg_settings WHERE name = 'statement_timeout'"
+_NO_OPTIONS = re.compile(r"startup (parameter|option)", re.IGNORECASE)
 
-Connection = psycopg.AsyncConnection[dict[str, Any]]
 
+class Connection(psycopg.AsyncConnection[dict[str, Any]]):
+    """A connection whose every statement, and every wait for a lock, has an end.
 
-class Finding(StrEnum):
-    """Why a database did not answer."""
+    Behind a pooler the next transaction may be somebody else's, and so would be what was set for
+    the session: there each statement has a transaction of its own that carries the limits.
+    """
 
-    NONE = ""
-    REFUSED = "refused"
-    TIMEOUT = "timeout"
-    STARTING = "starting or stopping"
-    WRONG_CREDENTIALS = "wrong credentials"
-    DNS = "dns"
-    TOO_MANY = "too many connections"
-    NO_DATABASE = "no such database"
-    BLOCKED = "blocked by the pooler"
-    TLS = "tls"
-    OTHER = "other"
+    limits: Mapping[str, str] = {}
+    """What each transaction has to set for itself; empty where the session has it all."""
 
     @property
-    def means_down(self) -> bool:
-        """Whether it speaks for an outage; the others are findings of their own."""
-        return self in {Finding.REFUSED, Finding.TIMEOUT, Finding.STARTING}
+    def pooled(self) -> bool:
+        """Whether something in between hands the session to others."""
+        return bool(self.limits)
 
-    @property
-    def ours(self) -> bool:
-        """Whether our own vantage point is what is broken, so that nothing was learnt."""
-        return self in {Finding.DNS, Finding.BLOCKED, Finding.TLS}
-
-
-# A failed connect carries no SQLSTATE, and poolers say XX000 to everything: the text decides.
-_FINDINGS = tuple(
-    (re.compile(pattern, re.IGNORECASE), finding)
-    for pattern, finding in (
-        (r"ECIRCUITBREAKER|EBANNED", Finding.BLOCKED),
-        (
-            r"too many (clients|connections)|slots are reserved|EMAXCONN|EMAXPOOL|ECHECKOUTTIMEOUT",
-            Finding.TOO_MANY,
-        ),
-        (
-            r"authentication failed|no password|no pg_hba|role \".*\" (does|is) not|ENOTFOUND",
-            Finding.WRONG_CREDENTIALS,
-        ),
-        (r"database \".*\" (does not exist|is not currently)", Finding.NO_DATABASE),
-        (r"database system is|recovery mode|EDBHANDLEREXITED", Finding.STARTING),
-        (r"failed to resolve host|could not translate host", Finding.DNS),
-        (r"SSL|certificate", Finding.TLS),
-        (r"connection refused|closed the connection unexpectedly|reset by peer", Finding.REFUSED),
-        (r"time.?out|timed out|no route to host|network is unreachable", Finding.TIMEOUT),
-    )
-)
-
-
-def finding(error: BaseException) -> Finding:
-    """Classify why no connection came about."""
-    if isinstance(error, TimeoutError):
-        return Finding.TIMEOUT
-    return next((kind for said, kind in _FINDINGS if said.search(str(error))), Finding.OTHER)
-
-
-def said(error: BaseException) -> str:
-    """Give the first line of what the server or the driver said."""
-    primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
-    lines = (primary or str(error)).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:_TEXT]
-
-
-def connect_failed(error: BaseException) -> Failed:
-    """Make the error for a connection that did not come about; nothing was done."""
-    match kind := finding(error):
-        case Finding.DNS:
-            # The text quotes the host, which in a mistyped URL is half of the password.
-            return Unavailable("PostgreSQL's host name cannot be resolved")
-        case Finding.BLOCKED:
-            return Throttled("the pooler blocks us for now", wait=timedelta(minutes=2))
-        case Finding.WRONG_CREDENTIALS | Finding.NO_DATABASE | Finding.TLS:
-            return Refused(f"PostgreSQL: {kind}: {said(error)}")
-        case _:
-            return Unavailable(f"PostgreSQL: {kind}: {said(error)}")
-
-
-def statement_failed(error: psycopg.Error, *, writes: bool) -> Failed:
-    """Make the error for a statement that failed on an open connection."""
-    state = error.sqlstate
-    text = f"PostgreSQL{f' ({state})' if state else ''}: {said(error)}"
-    lost = state is None or state.startswith(("08", "57P"))
-    if lost and isinstance(error, psycopg.OperationalError):
-        return Ambiguous(text) if writes else Unavailable(text)
-    if state in {"57014", "55P03"} or (state or "").startswith(("40", "53")):
-        return Unavailable(text)
-    return Refused(text)
+    async def execute(
+        self,
+        query: Any,
+        params: Params | None = None,
+        *,
+        prepare: bool | None = None,
+        binary: bool = False,
+    ) -> psycopg.AsyncCursor[dict[str, Any]]:
+        """Execute a statement within the limits."""
+        if not self.pooled:
+            return await super().execute(query, params, prepare=prepare, binary=binary)
+        async with self.transaction():
+            await super().execute(
+                "SET TRANSACTION READ ONLY;"
+                + ";".join(f"SET LOCAL {name} TO {value}" for name, value in self.limits.items())
+            )
+            return await super().execute(query, params, prepare=prepare, binary=binary)
 
 
 class Database:
@@ -126,14 +72,17 @@ class Database:
         self, conninfo: SecretStr, *, connect_seconds: float = 4.0, statement_seconds: float = 6.0
     ) -> None:
         try:
-            conninfo_to_dict(conninfo.get_secret_value())
+            given = conninfo_to_dict(conninfo.get_secret_value())
         except psycopg.Error:
             # Its text quotes the string, and with it the password.
             raise ValueError("the connection string of the database cannot be read") from None
         self._conninfo = conninfo
+        self._own_options = str(given.get("options") or "")
         self._connect_seconds = connect_seconds
         self.statement_seconds = statement_seconds
         self._spare: Connection | None = None
+        self._pooled = False
+        """Once known; a pooler is not put in between while we run, nor taken away."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -155,30 +104,61 @@ class Database:
     async def connect(self) -> Connection:
         """Open a connection whose every statement and wait for a lock has an end."""
         async with asyncio.timeout(self._connect_seconds + 1):
-            connection: Connection = await psycopg.AsyncConnection.connect(
-                self._conninfo.get_secret_value(),
-                autocommit=True,
-                row_factory=dict_row,
-                application_name=APPLICATION,
-                # libpq takes whole seconds, and 1 for 2.
-                connect_timeout=max(2, round(self._connect_seconds)),
-                tcp_user_timeout=int(self.statement_seconds * 1000),
-                prepare_threshold=None,
-            )
-            try:
-                # Not as "options" of the connection: poolers refuse these.
-                await connection.execute(
-                    f"SET statement_timeout TO {int(self.statement_seconds * 1000)};"
-                    "SET lock_timeout TO 2000;"
-                    "SET idle_in_transaction_session_timeout TO 60000;"
-                    "SET default_transaction_read_only TO on;"
-                    "SET search_path TO pg_catalog, public;"
-                    "SET timezone TO 'UTC'"
-                )
-            except BaseException:
-                await connection.close()
-                raise
+            if not self._pooled:
+                try:
+                    connection = await self._connect(options=f"{self._own_options} {_PROBE}")
+                except psycopg.OperationalError as error:
+                    # PgBouncer says so; what it lets pass in silence is seen below.
+                    if not _NO_OPTIONS.search(str(error)):
+                        raise
+                else:
+                    if await self._bound(connection):
+                        return connection
+                    await connection.close()
+                self._pooled = True
+            connection = await self._connect()
+            connection.limits = self._limits
         return connection
+
+    async def _connect(self, **more: Any) -> Connection:
+        return await Connection.connect(
+            self._conninfo.get_secret_value(),
+            autocommit=True,
+            row_factory=dict_row,
+            application_name=APPLICATION,
+            # libpq takes whole seconds, and 1 for 2.
+            connect_timeout=max(2, round(self._connect_seconds)),
+            tcp_user_timeout=int(self.statement_seconds * 1000),
+            prepare_threshold=None,
+            **more,
+        )
+
+    async def _bound(self, connection: Connection) -> bool:
+        """Set the limits for the session; False, and nothing set, where it is not ours alone."""
+        try:
+            cursor = await connection.execute(_WHENCE)
+            row = await cursor.fetchone()
+            if row is None or row["source"] != "client":
+                return False
+            # Not all in the first packet: what the server itself says of read-only stays readable.
+            settings = {"default_transaction_read_only": "on", **self._limits}
+            await connection.execute(
+                ";".join(f"SET {name} TO {value}" for name, value in settings.items())
+            )
+        except BaseException:
+            await connection.close()
+            raise
+        return True
+
+    @property
+    def _limits(self) -> dict[str, str]:
+        return {
+            "statement_timeout": str(int(self.statement_seconds * 1000)),
+            "lock_timeout": "2000",
+            "idle_in_transaction_session_timeout": "60000",
+            "search_path": "pg_catalog, public",
+            "timezone": "'UTC'",
+        }
 
     @asynccontextmanager
     async def session(

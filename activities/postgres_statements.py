@@ -11,7 +11,8 @@ from psycopg import sql
 from pydantic import Field
 from temporalio import activity
 
-from activities.postgres_connection import WHY_BLIND, Connection, Database, said, sees
+from activities.postgres_connection import WHY_BLIND, Connection, Database, sees
+from activities.postgres_findings import said
 from activities.postgres_sessions import shown
 from activities.words import Answer, Order, cut
 

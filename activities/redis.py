@@ -114,7 +114,7 @@ class Redis:
         note = f"Redis: {pong.finding}: {pong.said}" if pong.finding else ""
         return Sample(
             at=datetime.now(UTC),
-            good=None if pong.finding.ours else pong.answered,
+            good=None if pong.finding.blind else pong.answered,
             value=pong.milliseconds / 1000 if pong.answered else None,
             note=note,
         )

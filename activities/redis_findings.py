@@ -41,6 +41,11 @@ class Finding(StrEnum):
         """Whether our own vantage point is what is broken, so that nothing was learnt."""
         return self in {Finding.DNS, Finding.TLS, Finding.FORBIDDEN}
 
+    @property
+    def blind(self) -> bool:
+        """Whether nothing was learnt of its health; without the password, only that it is there."""
+        return self.ours or self in {Finding.NOAUTH, Finding.WRONG_PASSWORD}
+
 
 _FINDINGS = (
     ("max number of clients", Finding.MAX_CLIENTS),

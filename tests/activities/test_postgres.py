@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from activities.errors import Refused, Unavailable
 from activities.postgres import Postgres
-from activities.postgres_connection import Database, Finding
+from activities.postgres_connection import Database
+from activities.postgres_findings import Finding
 from activities.words import Nothing
 from deploy.local.processes import free_port
 from tests.activities.databases import PASSWORD, Server, run, served
@@ -73,12 +74,15 @@ async def test_a_database_out_of_reach_is_an_answer(
     where = conninfo.format(password=PASSWORD, port=postgres.server.port, free=free_port())
     async with Database(SecretStr(where)) as database:
         answered = await run(Postgres(database).answers, Nothing())
+        sample = await Postgres(database).answers_sample()
         with pytest.raises((Refused, Unavailable)) as failed:
             await run(Postgres(database).connections, Nothing())
 
     assert not answered.reachable
     assert answered.finding is finding
     assert answered.finding.means_down is down
+    nothing_learnt = {Finding.WRONG_CREDENTIALS, Finding.DNS, Finding.TLS}
+    assert sample.good is (None if finding in nothing_learnt else False)
     for text in (answered.said, str(failed.value)):
         assert PASSWORD not in text
     assert failed.value.__cause__ is None

@@ -46,17 +46,17 @@ async def test_a_server_that_answers_tells_its_version_and_age(valkey: Valkey):
         pytest.param(
             "redis://x:y@{password}@nowhere.invalid:6379", Finding.DNS, None, id="a mistyped URL"
         ),
-        pytest.param("redis://127.0.0.1:{locked}", Finding.NOAUTH, False, id="no password"),
+        pytest.param("redis://127.0.0.1:{locked}", Finding.NOAUTH, None, id="no password"),
         pytest.param(
-            "redis://:wrong@127.0.0.1:{locked}", Finding.WRONG_PASSWORD, False, id="a wrong one"
+            "redis://:wrong@127.0.0.1:{locked}", Finding.WRONG_PASSWORD, None, id="a wrong one"
         ),
         pytest.param(
-            "redis://:needless@127.0.0.1:{port}", Finding.WRONG_PASSWORD, False, id="a needless one"
+            "redis://:needless@127.0.0.1:{port}", Finding.WRONG_PASSWORD, None, id="a needless one"
         ),
         pytest.param(
             "redis://nobody:{password}@127.0.0.1:{locked}",
             Finding.WRONG_PASSWORD,
-            False,
+            None,
             id="a user who is not there",
         ),
     ],
