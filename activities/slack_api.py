@@ -89,6 +89,8 @@ async def slack_api(
         client = AsyncWebClient(
             token=token.get_secret_value(), base_url=url, session=session, retry_handlers=[]
         )
+        # slack-sdk takes one from the environment by itself, whatever it is given here.
+        client.proxy = None
         yield SlackApi(client, session)
 
 

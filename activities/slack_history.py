@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from temporalio import activity
 
-from activities.errors import Refused
+from activities.errors import Refused, Unavailable
 from activities.messages import fitted
 from activities.slack_api import SlackApi
 from activities.words import Answer
@@ -16,6 +17,8 @@ from activities.words import Answer
 EVENT_TYPE = "ir_message"
 _MOST_PAGES = 10
 _PAGE = 100
+_READ_SECONDS = 30.0
+"""Less, by a page and the message itself, than an attempt has."""
 _LEEWAY_SECONDS = 60
 """Our clock and Slack's may differ by so much."""
 
@@ -42,6 +45,8 @@ async def find(
 ) -> tuple[Message | None, str]:
     """Look for a message; a note says when the look was not thorough.
 
+    A long look is broken off in time, and gone on with by the next attempt.
+
     A look that is refused (a missing scope, a channel that the bot may write to but not read) does
     not keep the message back: during an incident said twice is better than never.
     """
@@ -55,8 +60,13 @@ async def find(
     method = "conversations.history"
     if thread_ts is not None:
         method, ask["ts"] = "conversations.replies", thread_ts
-    for page in range(_MOST_PAGES):
-        activity.heartbeat(f"reading back, page {page + 1}")
+    broke_off = _where_it_broke_off()
+    page, cursor = 0, ""
+    ends = time.monotonic() + _READ_SECONDS
+    while page < _MOST_PAGES:
+        activity.heartbeat(f"reading back, page {page + 1}", page, cursor)
+        if page and time.monotonic() > ends:
+            raise Unavailable(f"Slack is slow: {page} pages were read back, and it goes on there")
         try:
             answer = await api.call(method, ask, form=True, changes=thread_ts is not None)
         except Refused as refused:
@@ -64,11 +74,26 @@ async def find(
         for message in answer.get("messages") or []:
             if same(message):
                 return message, ""
-        cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+        page, cursor = (
+            page + 1,
+            str((answer.get("response_metadata") or {}).get("next_cursor") or ""),
+        )
         if not cursor:
             return None, ""
+        if broke_off:
+            # The first page is read each time: a message of the attempt before may be on it.
+            (page, cursor), broke_off = broke_off, None
         ask["cursor"] = cursor
     return None, f"It may stand twice: only {_MOST_PAGES * _PAGE} messages were looked through."
+
+
+def _where_it_broke_off() -> tuple[int, str] | None:
+    """Give the page, and the cursor to it, that the attempt before had come to."""
+    match activity.info().heartbeat_details:
+        case [str(), int(page), str(cursor)] if cursor:
+            return page, cursor
+        case _:
+            return None
 
 
 def metadata(key: str) -> Message:

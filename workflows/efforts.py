@@ -44,13 +44,15 @@ PAGE = ActivityConfig(
 
 MESSAGE = ActivityConfig(
     task_queue=Queue.MESSAGES,
-    start_to_close_timeout=timedelta(seconds=15),
-    schedule_to_close_timeout=timedelta(minutes=2),
+    # After a lost answer a page of what was said is read back at a time, each heartbeating.
+    start_to_close_timeout=timedelta(seconds=60),
+    heartbeat_timeout=timedelta(seconds=30),
+    schedule_to_close_timeout=timedelta(minutes=4),
     retry_policy=RetryPolicy(
         initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30)
     ),
 )
-"""News: given up after two minutes, so that the next try carries the newest state."""
+"""News: given up after four minutes, so that the next try carries the newest state."""
 
 READ = ActivityConfig(
     task_queue=Queue.CHANGES,

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from temporalio.testing import ActivityEnvironment
 
+from activities import slack_history
+from activities.errors import Unavailable
 from activities.slack import Slack
 from activities.slack_api import SlackApi, slack_api
+from activities.slack_history import Posted
 from deploy.gameday.standins.faults import dropped, hanging, outage, rate_limited
 from deploy.gameday.standins.slack import CHANNELS, SlackStandIn
 from tests.activities.slack_words import (
@@ -99,6 +104,43 @@ async def test_the_look_back_goes_through_pages(workspace: SlackStandIn, slack: 
     for number in range(150):
         await attempt(1, slack.post_root, root(GLANCE.model_copy(update={"key": f"k{number}"})))
     assert await attempt(2, slack.post_root, root()) == first
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["it is there", "it is not"])
+async def test_a_long_look_back_is_gone_on_with_where_it_broke_off(
+    workspace: SlackStandIn, slack: Slack, monkeypatch: pytest.MonkeyPatch, *, own: bool
+) -> None:
+    first = await attempt(1, slack.post_root, root()) if own else None
+    for number in range(250):
+        await attempt(1, slack.post_root, root(GLANCE.model_copy(update={"key": f"k{number}"})))
+    beats: list[tuple[Any, ...]] = []
+
+    async def again() -> Posted:
+        environment = ActivityEnvironment()
+        details = beats[-1] if beats else ()
+        environment.info = replace(environment.info, attempt=2, heartbeat_details=details)
+        environment.on_heartbeat = lambda *given: beats.append(given)
+        return await environment.run(slack.post_root, root())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(slack_history, "_READ_SECONDS", 0.0)
+        with pytest.raises(Unavailable, match="1 pages were read back"):
+            await again()
+    count = len(beats)
+    posted = await again()
+
+    # The first page once more, for what the attempt before may have sent, and then on.
+    assert [page for _, page, _ in beats[count:]] == [0, 1, 2]
+    assert (posted == first) is own
+
+
+async def test_a_proxy_of_the_environment_is_not_told(
+    workspace: SlackStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    async with slack_api(SecretStr(TOKEN), url=workspace.api_url) as api:
+        assert (await attempt(1, Slack(api, CHANNELS).post_root, root())).ts
 
 
 async def test_a_message_from_before_the_incident_is_not_adopted(
