@@ -88,7 +88,7 @@ class PrometheusApi:
         basic: tuple[str, SecretStr] | None = None,
         authority: Path | None = None,
         seconds: float = 10.0,
-        at_once: int = 8,
+        at_once: int = 16,
     ) -> None:
         """Take where Prometheus is; nothing is asked yet.
 
@@ -108,10 +108,31 @@ class PrometheusApi:
         # Not the loop's own pool: a Prometheus that hangs would take name resolution with it.
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="prometheus")
         self._of_thread = threading.local()
+        self._asking: dict[str, asyncio.Task[Answered]] = {}
         self._secrets = [s.get_secret_value() for s in (token, basic and basic[1]) if s]
 
     async def instant(self, expression: str, at: datetime | None = None) -> Answered:
-        """Evaluate *expression* at one time, by Prometheus's clock when *at* is None."""
+        """Evaluate *expression* at one time, by Prometheus's clock when *at* is None.
+
+        What is asked for now, and is being asked already, is asked once: in a storm many incidents
+        watch the same.
+        """
+        if at is not None:
+            return await self._instant(expression, at)
+        asking = self._asking.get(expression)
+        if asking is None:
+            asking = asyncio.create_task(self._instant(expression, None))
+            self._asking[expression] = asking
+            asking.add_done_callback(lambda task: self._answered(expression, task))
+        # Whoever gives up takes it from nobody else.
+        return await asyncio.shield(asking)
+
+    def _answered(self, expression: str, task: asyncio.Task[Answered]) -> None:
+        self._asking.pop(expression, None)
+        if not task.cancelled():
+            task.exception()  # seen, also where all who asked have gone
+
+    async def _instant(self, expression: str, at: datetime | None) -> Answered:
         when = {} if at is None else {"time": f"{at.timestamp():.3f}"}
         params = {**when, "timeout": f"{self._seconds:g}s"}
         return await self._ask(

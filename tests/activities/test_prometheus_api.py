@@ -138,3 +138,19 @@ async def test_an_answer_that_never_comes_blocks_nobody_else():
             assert (await run(Prometheus(api).value, Query(expression="1"))).value == 1
         assert time.monotonic() - begun < 1
         assert all(isinstance(each, Unavailable) for each in await hung)
+
+
+async def test_what_many_ask_at_the_same_time_is_asked_once():
+    body = {"data": {"resultType": "scalar", "result": [1, "1"]}, "status": "success"}
+    scripted = Scripted(200, json.dumps(body).encode(), delay=0.02)
+    async with serving(scripted) as api:
+        asking = [asyncio.create_task(api.instant("up")) for _ in range(40)]
+        await asyncio.sleep(0)
+        asking[0].cancel()  # who gives up takes it from nobody else
+        answered = await asyncio.gather(*asking, return_exceptions=True)
+        assert len(scripted.requests) == 1
+        await api.instant("up")
+
+    assert isinstance(answered[0], asyncio.CancelledError)
+    assert all(each == answered[1] for each in answered[1:])
+    assert len(scripted.requests) == 2
