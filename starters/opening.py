@@ -90,7 +90,7 @@ def notices(group: Group) -> Iterator[Notice]:
     part: list[Alert] = []
     size = 0
     for alert in group.alerts:
-        weight = len(alert.model_dump_json())
+        weight = len(alert.model_dump_json().encode())
         if part and size + weight > MOST_BYTES:
             yield Notice(alerts=tuple(part), incomplete=group.incomplete)
             part, size = [], 0

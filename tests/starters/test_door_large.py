@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from starters.accepted import Accepted
+from starters.opening import MOST_BYTES, notices
 from tests.starters.doors import PATH, door, elsewhere, groups, recorded, settings, told
 
 
@@ -100,3 +101,18 @@ async def test_a_body_that_does_not_arrive_in_time_is_to_be_sent_again(live):
 
     assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert answer.json()["error"]["code"] == "too_slow"
+
+
+def test_the_size_of_a_signal_is_counted_in_bytes():
+    payload = many(1)
+    [first] = payload["alerts"]
+    payload["alerts"] = [
+        {**first, "fingerprint": f"{n:016x}", "annotations": {"summary": "\N{EURO SIGN}" * 3900}}
+        for n in range(100)
+    ]
+    [group] = groups(payload)
+
+    parts = list(notices(group))
+
+    assert len(parts) == 3
+    assert all(len(part.model_dump_json().encode()) < MOST_BYTES * 1.1 for part in parts)
