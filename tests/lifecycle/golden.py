@@ -1,0 +1,154 @@
+"""The incidents whose histories are kept: closed ones, and such as stand open in every phase."""
+
+from collections.abc import Awaitable, Callable
+
+from activities.record import Phase, StepState
+from tests.lifecycle.drills import ASKS, drill, restart, scale, switch
+from tests.lifecycle.world import QUICK, Story, Town, World, alert, later, library
+
+Golden = Callable[[Town, World], Awaitable[Story]]
+GOLDEN: dict[str, Golden] = {}
+
+
+def golden(told: Golden) -> Golden:
+    GOLDEN[told.__name__.replace("_", "-")] = told
+    return told
+
+
+async def fire(town: Town, world: World, name: str = "HighDrill", severity: str = "critical"):
+    return await town.fire(alert(name, severity=severity), policy=QUICK, world=world)
+
+
+async def ended(story: Story) -> Story:
+    await story.over()
+    await story.ends()
+    return story
+
+
+@golden
+async def redis_is_restarted(town: Town, world: World) -> Story:
+    story = await fire(town, world, "RedisConnectionFailure")
+    await story.until(lambda r: r.phase is Phase.VERIFYING)
+    return await ended(story)
+
+
+@golden
+async def redis_is_served_from_memory_until_people_bring_it_back(town: Town, world: World) -> Story:
+    world.cures = {}
+    story = await fire(town, world, "RedisConnectionFailure")
+    await story.until(lambda r: r.phase is Phase.VERIFYING)
+    await story.pass_time(minutes=3)
+    await story.act("acknowledge")
+    world.up = True
+    return await ended(story)
+
+
+@golden
+async def latency_is_scaled_away_and_back(town: Town, world: World) -> Story:
+    world.rate = {"now": 300.0, "before": 100.0}
+    world.cures = {"processes.scale": True}
+    story = await fire(town, world, "HighAPILatency", "warning")
+    await story.until(lambda r: r.phase is Phase.VERIFYING)
+    return await ended(story)
+
+
+@golden
+async def a_question_is_rejected_and_the_next_step_helps(town: Town, world: World) -> Story:
+    world.library = library(drill(scale(asks=ASKS), restart()))
+    story = await fire(town, world)
+    await story.until(lambda r: r.question is not None)
+    await story.act("reject", text="not at night")
+    await story.until(lambda r: r.phase is Phase.VERIFYING)
+    return await ended(story)
+
+
+@golden
+async def a_question_stands_open(town: Town, world: World) -> Story:
+    world.library = library(drill(scale(asks=ASKS)))
+    story = await fire(town, world)
+    await story.until(lambda r: r.question is not None)
+    await story.pass_time(minutes=6)
+    return story
+
+
+@golden
+async def nobody_answers(town: Town, world: World) -> Story:
+    story = await fire(town, world, "NobodyWroteIt")
+    await story.until(lambda r: r.phase is Phase.WATCHING)
+    await story.pass_time(minutes=31)
+    return story
+
+
+@golden
+async def a_step_is_being_verified(town: Town, world: World) -> Story:
+    story = await fire(town, world)
+    await story.until(lambda r: r.phase is Phase.VERIFYING)
+    await story.act("note", text="seen")
+    return story
+
+
+@golden
+async def taken_over_and_handed_back(town: Town, world: World) -> Story:
+    world.library = library(drill(scale(), switch()))
+    world.cures = {"switches.set": True}
+    story = await fire(town, world)
+    await story.until(lambda r: r.phase is Phase.VERIFYING)
+    await story.act("take-over")
+    await story.pass_time(minutes=3)
+    await story.act("hand-back")
+    await story.until(lambda r: r.phase is Phase.VERIFYING)
+    return await ended(story)
+
+
+@golden
+async def it_comes_back_after_the_undo(town: Town, world: World) -> Story:
+    world.library = library(drill(scale()))
+    world.cures = {"processes.scale": True}
+    story = await fire(town, world)
+    await story.until(lambda r: r.phase is Phase.VERIFYING)
+    await story.over()
+    for _ in range(20):
+        record = await story.pass_time(seconds=15)
+        if any(step.state is StepState.UNDONE for step in record.steps):
+            break
+    world.up = False
+    await story.pass_time(minutes=3)
+    return story
+
+
+@golden
+async def resolved_by_a_person_while_it_fires_on(town: Town, world: World) -> Story:
+    world.library = library(drill())
+    story = await fire(town, world, severity="warning")
+    await story.until(lambda r: r.phase is Phase.WATCHING)
+    await story.act("resolve", text="known")
+    await story.pass_time(minutes=40)
+    await story.notice(later(story.alert, hours=1))
+    await story.until(lambda r: r.recurrence == 1 and r.phase is Phase.WATCHING)
+    return story
+
+
+@golden
+async def continued_as_new(town: Town, world: World) -> Story:
+    world.library = library(drill())
+    short = QUICK.model_copy(update={"run_events": 200})
+    story = await town.fire(alert("HighDrill", severity="warning"), policy=short, world=world)
+    await story.until(lambda r: r.phase is Phase.WATCHING)
+    first = (await story.handle.describe()).run_id
+    for number in range(60):
+        await story.act("note", text=f"note {number}")
+        await story.pass_time(minutes=10)
+        if (await story.handle.describe()).run_id != first:
+            break
+    await story.pass_time(minutes=10)
+    return story
+
+
+@golden
+async def cancelled(town: Town, world: World) -> Story:
+    story = await fire(town, world)
+    await story.until(lambda r: r.phase is Phase.VERIFYING)
+    await story.handle.cancel()
+    await story.until(lambda r: bool(r.people.taken_over_by))
+    await story.pass_time(minutes=3)
+    return story
