@@ -9,10 +9,11 @@ from deploy.console import _LOCAL
 
 LOOK = """
 import sys
+PARTS = ("deploy.gameday.", "deploy.local.")
 from typer.testing import CliRunner
 from deploy.console import console
 result = CliRunner().invoke(console(), sys.argv[1:])
-print(result.exit_code, *(name for name in sys.modules if name.startswith("deploy.") and name.count(".") > 1)))
+print(result.exit_code, *(name for name in sys.modules if name.startswith(PARTS)))
 """
 
 
