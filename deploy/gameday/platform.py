@@ -225,7 +225,6 @@ class Platform:
         (self._host_folder / host.LISTENING).unlink(missing_ok=True)
         self._targets.unlink(missing_ok=True)
         settings = self._host_folder / "settings.json"
-        settings.touch(mode=0o600)
         # The address of the database, password and all, is in it.
         data.write_private(settings, self._settings.model_dump_json())
         self._settings.deployments.write_text(deployments.history())
