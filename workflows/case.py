@@ -31,6 +31,8 @@ _ROUTINE = frozenset({"message", "update", "verification", "alert", "evidence"})
 _MOST_PARTS = 12
 """Slack shows no more in one entry."""
 _MOST_WHY = 600
+_MOMENTS = frozenset({Phase.INVESTIGATING, Phase.DOCUMENTING})
+"""Over before anybody has searched for it."""
 
 
 class Case:
@@ -104,7 +106,7 @@ class Case:
         moved = record.phase is not phase
         record.next_action, record.next_action_at = next_action, at
         record.phase = phase
-        if moved and phase is not Phase.DOCUMENTING:  # over in a moment
+        if moved and phase not in _MOMENTS:
             workflow.upsert_search_attributes([PHASE.value_set(phase.value)])
         self.changed(root=moved and phase is not Phase.DOCUMENTING)
 

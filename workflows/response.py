@@ -11,12 +11,15 @@ from activities.words import Mode, Severity
 from workflows.arrival import Arrival
 from workflows.case import Case
 from workflows.closing import document
+from workflows.deadlines import until
 from workflows.handover import Handover
 from workflows.investigation import Investigation
 from workflows.reconciliation import Reconciliation
 from workflows.settling import Settling
 from workflows.steps import Steps
 from workflows.watching import Watcher, newest_chart
+
+_TRY_AGAIN = 60.0
 
 
 class Response:
@@ -98,10 +101,21 @@ class Response:
             self._handover.hand_over(self._when_out())
             return
         case.enter(Phase.MITIGATING, step.effect)
-        if not await self._steps.allowed(step) or self._stopped():
-            return
-        if await self._steps.take(step, self._stopped):
+        allowed = await self._steps.allowed(step) and not self._stopped()
+        if allowed and await self._steps.take(step, self._stopped):
             case.enter(Phase.VERIFYING, "does it help?")
+        elif step.read_failed_at is not None:
+            await self._wait_for_the_way(step)
+
+    async def _wait_for_the_way(self, step: PlannedStep) -> None:
+        """Try *step* again in a while: a short outage of the way to it must not use it up."""
+        case = self._case
+        if step.state is StepState.FAILED:
+            self._handover.hand_over(f"{step.effect}: {step.said}")
+            return
+        again = case.after(_TRY_AGAIN)
+        case.enter(Phase.MITIGATING, f"try again: {step.effect}", again)
+        await until(self._stopped, again, "Try again to see what is there before the step")
 
     async def _well_already(self) -> bool:
         """Look before a step whether it is still needed, when no alert fires any more."""

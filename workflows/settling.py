@@ -183,15 +183,18 @@ class Settling:
             and (settled_at is None or step.undone_at >= settled_at)
         ]
         case.enter(Phase.MITIGATING, "go on where we were")
-        if case.held:
-            await self._steps.until_released(lambda: record.resolution is not None)
-        if not undone or self._left():
-            return
-        _, step = max(undone, key=lambda pair: pair[0])
-        if await self._steps.put_back(step, self._stopped):
+        taken = False
+        while not taken:
+            while case.held and not self._left():
+                await self._steps.until_released(self._left)
+            if not undone or self._left():
+                return
+            _, step = max(undone, key=lambda pair: pair[0])
+            taken = await self._steps.put_back(step, self._stopped)
+            if not self._stopped():
+                break
+        if taken:
             said = f"without this it comes back: {step.effect}. It is in place again"
-        elif self._stopped():
-            return
         else:
             said = f"without this it came back, and it could not be put back: {step.effect}"
         self._handover.hand_over(f"{said}; please decide")

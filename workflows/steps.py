@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -27,6 +27,8 @@ refusal. `Unwell` surely has.
 _UNWELL = "Unwell"
 _FINAL = frozenset({"Refused", "Gone", "NotConfigured", "NotFoundError"})
 _MOST_UNDO_TRIES = 3
+_MAY_PASS = frozenset({"Unavailable", "Throttled", "Timeout", "NoWorker"})
+_GIVE_UP_READING = 300.0
 
 
 class Steps:
@@ -76,13 +78,16 @@ class Steps:
         if stopped():
             return False
         step.state, step.started_at = StepState.RUNNING, case.now
+        self._count_restart(step)
         case.enter(Phase.MITIGATING, step.effect)
+        case.changed(root=True)
         case.note("step", f"{step.effect}: {step.why}", tell=True)
         try:
             done = await self._change(step.activity, step, step.effect)
         except ActivityError as error:
             step.ended_at = case.now
             self._failed(step, error)
+            self._uncount_restart(step, error)
             return step.state is StepState.UNCERTAIN
         step.state, step.said, step.ended_at = StepState.DONE, done.said, case.now
         case.note("step", done.said, tell=True)
@@ -92,6 +97,7 @@ class Steps:
         """Put back what was there before *step*; tell whether it was."""
         case = self._case
         case.enter(Phase.UNDOING, f"Undo: {step.effect}")
+        self._count_restart(step)
         try:
             done = await self._change(step.activity + UNDO, step, f"Undo: {step.effect}")
         except ActivityError as error:
@@ -100,6 +106,7 @@ class Steps:
                 step.said = f"undone, but not well: {why(error)}"
                 case.note("problem", f"{step.effect}: {step.said}", tell=True)
                 return True
+            self._uncount_restart(step, error)
             step.undo_tries += 1
             reason = f"could not be undone: {step.effect}: {why(error)}"
             case.note("problem", reason, tell=True)
@@ -114,9 +121,17 @@ class Steps:
 
     async def put_back(self, step: PlannedStep, stopped: Callable[[], bool]) -> bool:
         """Apply *step* once more, because the alert came back after its undo."""
+        case, before = self._case, step.before
+        if step.restarts and len(self._restarts(step)) >= case.policy.restarts_of_a_target:
+            said = f"not put back: {step.target} was restarted as often as may be: {step.effect}"
+            case.note("step", said, tell=True)
+            return False
         step.put_back, step.before = True, None
-        self._case.note("step", f"the alert came back: {step.effect} is put back once", tell=True)
-        return await self.take(step, stopped)
+        case.note("step", f"the alert came back: {step.effect} is put back once", tell=True)
+        taken = await self.take(step, stopped)
+        if not taken and stopped():
+            step.put_back, step.before, step.state = False, before, StepState.UNDONE
+        return taken
 
     async def until_released(self, interrupted: Callable[[], bool]) -> None:
         """Wait until a hold is over or changed, somebody takes over, or *interrupted*."""
@@ -136,9 +151,25 @@ class Steps:
                 **said(READING, f"What is there before: {step.effect}"),
             )
         except ActivityError as error:
-            self._failed(step, error, changed=False)
+            if not self._may_pass(step, error):
+                self._failed(step, error, changed=False)
             return False
+        step.read_failed_at = None
         return True
+
+    def _may_pass(self, step: PlannedStep, error: ActivityError) -> bool:
+        """Leave *step* planned while what stands in its way may pass, for some minutes."""
+        case = self._case
+        if kind_of(error) not in _MAY_PASS or step.state is StepState.UNDONE:
+            return False
+        if step.read_failed_at is None:
+            step.read_failed_at = case.now
+            reason = f"no step can be taken now: {why(error)}"
+            case.note("problem", f"{reason}. Tried again each minute", tell=True)
+            case.call(reason)
+        patience = case.policy.seconds(_GIVE_UP_READING)
+        step.state = StepState.PLANNED
+        return case.now - step.read_failed_at < patience
 
     async def _change(self, activity: str, step: PlannedStep, summary: str) -> Done:
         seconds = timedelta(seconds=step.apply_seconds)
@@ -162,8 +193,23 @@ class Steps:
         case = self._case
         known = any(s is not step and s.said.endswith(why(error)) for s in case.record.steps)
         case.note("problem", f"{step.effect}: {step.said}", tell=True)
-        if kind_of(error) == "NoWorker" and not known:
+        if kind_of(error) == "NoWorker" and not known and step.read_failed_at is None:
             case.call("no worker takes up changes: nothing can be repaired automatically")
+
+    def _restarts(self, step: PlannedStep) -> list[datetime]:
+        """List the times of late at which the target of *step* was, or may have been, restarted."""
+        case, policy = self._case, self._case.policy
+        since = case.now - policy.seconds(policy.restarts_within_seconds)
+        same = (one for one in case.record.steps if one.target == step.target)
+        return [at for one in same for at in one.restarted_at if at > since]
+
+    def _count_restart(self, step: PlannedStep) -> None:
+        if step.restarts:
+            step.restarted_at.append(self._case.now)
+
+    def _uncount_restart(self, step: PlannedStep, error: ActivityError) -> None:
+        if step.restarts and _surely_nothing(error):
+            step.restarted_at.pop()
 
     def _skip(self, step: PlannedStep, reason: str) -> None:
         step.state, step.said = StepState.SKIPPED, reason
@@ -178,9 +224,8 @@ class Steps:
             return "skipped: it was done on this target a moment ago"
         if not step.restarts:
             return ""
-        since = case.now - policy.seconds(policy.restarts_within_seconds)
         restarting = [s for s in others if s.restarts]
-        times = [at for s in restarting for at in (s.started_at, s.undone_at) if at and at > since]
+        times = self._restarts(step)
         # One restart is kept for the undo, of this step or of one that is in place.
         spare = step.undo or any(s.undo and s.in_place for s in restarting)
         if len(times) + spare >= policy.restarts_of_a_target:

@@ -63,13 +63,16 @@ async def test_whatever_fails_it_ends_well_or_people_have_it(town: Town, name: s
         assert described.status.name in ("RUNNING", "COMPLETED"), told(record)
         problems = "TemporalReportedProblems"
         assert problems not in str(described.search_attributes), "a workflow task has failed"
-        if name in KNOWN_TO_PEOPLE:
+        asked = KNOWN_TO_PEOPLE.get(name, "")
+        if name.endswith(".read") and "no step can be taken now" in told(record):
+            asked = "not done: the far side is down"
+        if asked:
             assert record.phase is Phase.WATCHING, told(record)
-            assert KNOWN_TO_PEOPLE[name] in record.asks
+            assert asked in record.asks
             await story.act("resolve", text="by hand")
-        assert (await story.ends()).how == (
-            "resolved by a person" if name in KNOWN_TO_PEOPLE else "recovered"
-        ), told(await story.record())
+        assert (await story.ends()).how == ("resolved by a person" if asked else "recovered"), told(
+            await story.record()
+        )
 
 
 @pytest.fixture
@@ -84,16 +87,17 @@ async def test_without_a_worker_of_changes_people_are_paged_once_and_it_goes_on(
     town: Town, world: World
 ) -> None:
     world.library = library(drill(scale(), restart()))
+    hasty = QUICK.model_copy(update={"pace": 0.01})
     async with town.without(Queue.CHANGES):
-        story = await town.fire(alert("HighDrill", severity="critical"), policy=QUICK, world=world)
+        story = await town.fire(alert("HighDrill", severity="critical"), policy=hasty, world=world)
         record = await story.until(lambda r: r.phase is Phase.WATCHING)
         await story.until(lambda r: not r.pagerduty.unsent)
 
     assert record.phase is Phase.WATCHING, told(record)
-    assert [step.state.value for step in record.ladder] == ["failed", "failed"]
+    assert [step.state.value for step in record.ladder] == ["failed", "planned"]
     assert "no worker took it up: is the worker of its task queue running?" in record.ladder[0].said
     reasons = [order["summary"] for order in world.orders("pagerduty.page")]
-    assert sum("no worker takes up changes" in reason for reason in reasons) == 1
+    assert sum("no step can be taken now" in reason for reason in reasons) == 1
     assert world.changes == []
 
 
