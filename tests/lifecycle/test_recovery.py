@@ -96,6 +96,7 @@ async def test_no_step_is_taken_when_it_is_well_again_before(town: Town, world: 
     world.slow["host.recent_deployment"] = asyncio.Event()
     world.library = library(drill(scale()))
     story = await town.fire(alert("HighDrill", severity="critical"), policy=QUICK, world=world)
+    await story.until(lambda r: r.phase is Phase.INVESTIGATING)
     await story.over()
     await story.until(lambda r: not r.firing)
     world.up = True
