@@ -7,14 +7,16 @@ from temporalio.api.enums.v1 import EventType
 from activities.record import Phase, StepState
 from tests.lifecycle.world import Story, Town, World, alert, minutes, told
 
-NOT_OF_REAL_LIFE = ("TIME_SKIPPING", "OPTIONS_UPDATED")
-"""Driving the clock writes events of its own."""
+NOT_COUNTED = ("TIME_SKIPPING", "OPTIONS_UPDATED", "WORKFLOW_TASK")
+"""Driving the clock writes events of its own; how many tasks the answers share is chance."""
+MOST_EVENTS = 100
+"""With the tasks, three events each, it is under 150 on a machine that is not overloaded."""
 
 
-async def lived(story: Story) -> int:
+async def counted(story: Story) -> int:
     history = await story.handle.fetch_history()
     names = [EventType.Name(event.event_type) for event in history.events]
-    return sum(1 for name in names if not any(part in name for part in NOT_OF_REAL_LIFE))
+    return sum(1 for name in names if not any(part in name for part in NOT_COUNTED))
 
 
 def steps(record) -> list[tuple[str, str]]:
@@ -41,7 +43,7 @@ async def test_redis_fails_and_one_restart_repairs_it(town: Town, world: World) 
     assert world.pages == [("on-call", "high")]
     assert world.root["over"]
     assert "Over: recovered" in world.said
-    assert await lived(story) < 150
+    assert await counted(story) < MOST_EVENTS
 
 
 async def test_redis_fails_and_neither_step_brings_it_back(town: Town, world: World) -> None:
