@@ -50,7 +50,8 @@ def shown(program: str) -> list[str]:
 def test_every_command_of_the_readme_exists_with_its_options(line: str) -> None:
     command = typer.main.get_command(console())
     words = shlex.split(line)[1:]
-    known = command.commands[words[0]]  # type: ignore[attr-defined]
+    known = command.get_command(typer.Context(command), words[0])  # type: ignore[attr-defined]
+    assert known is not None, f"README.md names `responder {words[0]}`: there is none"
     options = {opt for param in known.params for opt in param.opts}
     assert {word for word in words if word.startswith("--")} <= options
 

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 async def test_nothing_is_left_of_a_platform(tmp_path, how):
     standing = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "deploy.gameday.platform", "--data", str(tmp_path)),
+        *("-m", "deploy.gameday", "--data", str(tmp_path)),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
     )
