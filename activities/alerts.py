@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from activities.words import Answer, Order, Severity
 
@@ -83,6 +83,9 @@ class Alert(Answer):
 
 class Notice(Order):
     """What one delivery said about one incident: firings and resolves together."""
+
+    # A newer door may say more than this worker knows: refusing it would lose the alert.
+    model_config = ConfigDict(extra="ignore")
 
     alerts: tuple[Alert, ...] = Field(min_length=1)
     incomplete: bool = False

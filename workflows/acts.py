@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from activities.words import Order
 
@@ -32,7 +32,9 @@ still open must be known when the person reads the answer."""
 
 
 class Act(Order):
-    """One act of one person."""
+    """One act of one person; a newer door may know more of it than this worker."""
+
+    model_config = ConfigDict(extra="ignore")
 
     id: str = Field(min_length=1, max_length=200)
     """Of the click or the command: the same id is the same act, whichever way it arrives."""
@@ -51,6 +53,8 @@ class Act(Order):
 
 class PersonAct(Order):
     """An act as a durable signal: what is sent when no worker answered the update."""
+
+    model_config = ConfigDict(extra="ignore")
 
     kind: ActKind
     act: Act

@@ -13,7 +13,7 @@ from temporalio.exceptions import TimeoutError as ActivityTimeout
 from activities.charts import Chart
 from activities.outbox import Unsent
 from activities.record import Entry, Phase, Record
-from activities.words import Severity, Urgency
+from activities.words import Severity, Urgency, cut
 from workflows.details import details
 from workflows.policy import Policy, SeverityPolicy
 
@@ -31,6 +31,8 @@ _ROUTINE = frozenset({"message", "update", "verification", "alert", "evidence"})
 _MOST_PARTS = 12
 """Slack shows no more in one entry."""
 _MOST_WHY = 600
+_MOST_TEXT = 1600
+_MOST_UNSENT = 150
 _MOMENTS = frozenset({Phase.INVESTIGATING, Phase.DOCUMENTING})
 """Over before anybody has searched for it."""
 
@@ -38,9 +40,10 @@ _MOMENTS = frozenset({Phase.INVESTIGATING, Phase.DOCUMENTING})
 class Case:
     """One incident in work."""
 
-    def __init__(self, record: Record, policy: Policy) -> None:
+    def __init__(self, record: Record, policy: Policy, prefix: str = "") -> None:
         self.record = record
         self.policy = policy
+        self._prefix = prefix
         self.pausing = False
         """Set at a quiet point: nothing new is sent, so that the run can continue as new."""
 
@@ -84,7 +87,7 @@ class Case:
     def note(self, kind: str, text: str, *, by: str = "responder", tell: bool = False) -> None:
         """Write a line into the timeline; *tell* puts it into the Slack thread too."""
         record = self.record
-        record.timeline.append(Entry(at=self.now, kind=kind, text=text, by=by))
+        record.timeline.append(Entry(at=self.now, kind=kind, text=cut(text, _MOST_TEXT), by=by))
         if len(record.timeline) > MOST_ENTRIES:
             later = list(enumerate(record.timeline))[1:]
             del record.timeline[next((i for i, entry in later if entry.kind in _ROUTINE), 1)]
@@ -147,6 +150,10 @@ class Case:
                 return
         payload = {"title": title, "parts": parts, "mention": mention}
         waiting.append(self._unsent(kind, payload))
+        if len(waiting) > _MOST_UNSENT:
+            # The first ones tell how it began, the last ones how it stands.
+            del waiting[_MOST_UNSENT // 2]
+            self.record.left_out += 1
 
     def show_chart(self, chart: Chart) -> None:
         """Queue a picture for the Slack thread."""
@@ -256,7 +263,7 @@ class Case:
 
     def _unsent(self, kind: str, payload: dict[str, Any]) -> Unsent:
         self.record.entries += 1
-        key = self.key(f"{kind}-{self.record.entries}")
+        key = self.key(f"{self._prefix}{kind}-{self.record.entries}")
         return Unsent(key=key, kind=kind, payload=payload, queued_at=self.now)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
@@ -96,6 +98,16 @@ class Farewell:
         # What was said meanwhile is not part of it, and still ours to send.
         for channel in (record.slack, record.pagerduty):
             channel.unsent[:] = [message for message in channel.unsent if message not in entrusted]
+
+    async def recall(self) -> None:
+        """Tell whoever was entrusted with the rest that it is open again: the root is ours."""
+        record = self._record
+        if not record.aftermaths:
+            return
+        name = f"{record.id}/after/{record.run}-{record.aftermaths}"
+        after = workflow.get_external_workflow_handle_for(PostIncident.run, name)
+        with contextlib.suppress(FailureError):  # it has nothing more to do
+            await after.signal(PostIncident.reopened)
 
     def _unsent(self) -> list[Unsent]:
         return [*self._record.slack.unsent, *self._record.pagerduty.unsent]

@@ -128,9 +128,9 @@ def facts(record: Record, policy: Policy) -> list[Fact]:
     condition = record.facts.condition if record.facts else None
     last = record.watches[-1].samples[-1] if record.watches and record.watches[-1].samples else None
     if isinstance(condition, Below):
-        now = (
-            "no data" if last is None or last.value is None else spoken(last.value, condition.unit)
-        )
+        now = "not measured yet" if last is None else "no data"
+        if last is not None and last.value is not None:
+            now = spoken(last.value, condition.unit)
         found.append(
             Fact(
                 label="now / recovered below",
@@ -229,7 +229,7 @@ def words(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} seconds"
     minutes = seconds / 60
-    return f"{minutes:.0f} minutes" if minutes < 90 else f"{minutes / 60:.0f} hours"
+    return f"{minutes:.0f} minutes" if minutes < 120 else f"{round(minutes / 60, 1):g} hours"
 
 
 def clock(at: datetime | None) -> str:

@@ -193,6 +193,7 @@ class Incident:
             self._intake.absorb()
             if record.refired:
                 self._reopen()
+                await self._farewell.recall()
             elif self._farewell.finished and workflow.all_handlers_finished():
                 return _closed(record)
 

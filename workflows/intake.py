@@ -15,6 +15,7 @@ from workflows.hands import Hands
 _THOUGHT_OVER = frozenset({Phase.SETTLING, Phase.UNDOING, Phase.DOCUMENTING, Phase.RESOLVED})
 
 
+_MOST_ALERTS = 500
 _MOST_WHOLE = 50
 """Fingerprints that are kept with annotations and expression: a record must stay small."""
 
@@ -67,12 +68,7 @@ class Intake:
         record = self._case.record
         known = record.alerts.get(alert.fingerprint)
         if known is None:
-            if not alert.firing:
-                return _Said.IGNORED
-            record.alerts[alert.fingerprint] = AlertState(
-                alert=self._kept(alert), firing=True, first_seen=self._case.now
-            )
-            return _Said.BEGAN
+            return self._first(alert)
         before = known.alert
         if alert.starts_at < before.starts_at:
             return _Said.NOTHING  # older than what we know: a delivery that came late
@@ -92,6 +88,28 @@ class Intake:
         was, known.firing = known.firing, False
         known.alert = self._kept(alert)
         return _Said.ENDED if was else _Said.NOTHING
+
+    def _first(self, alert: Alert) -> _Said:
+        """Take in a fingerprint that was not known here."""
+        record = self._case.record
+        if not alert.firing:
+            return _Said.IGNORED
+        if len(record.alerts) >= _MOST_ALERTS and not self._make_room():
+            # Counted, not kept: what closes then is for Alertmanager to say.
+            record.more_alerts, record.incomplete = record.more_alerts + 1, True
+            return _Said.NOTHING
+        record.alerts[alert.fingerprint] = AlertState(
+            alert=self._kept(alert), firing=True, first_seen=self._case.now
+        )
+        return _Said.BEGAN
+
+    def _make_room(self) -> bool:
+        """Forget the fingerprint that has been over for longest; none, if all of them fire."""
+        alerts = self._case.record.alerts
+        over = next((key for key, state in alerts.items() if not state.firing), None)
+        if over is not None:
+            del alerts[over]
+        return over is not None
 
     def _kept(self, alert: Alert) -> Alert:
         """Give what the record keeps: a storm's later fingerprints only what tells them apart."""

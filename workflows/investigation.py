@@ -14,6 +14,8 @@ from workflows.consult import CONSULT as CONSULT_NAME
 from workflows.consult import Consultation, Consulted, ProbeCall
 from workflows.efforts import CONSULT, probe, said
 
+_MOST_PAST = 60
+
 
 class Investigation:
     """One look at everything that the procedure asks for."""
@@ -32,6 +34,11 @@ class Investigation:
         record.planned_at = self._case.now
         record.past_steps += [step for step in record.ladder if not step.open]
         record.ladder, record.no_procedure, record.facts = [], "", None
+        if len(record.past_steps) > _MOST_PAST:
+            # What is still in place is never forgotten.
+            late = record.past_steps[-_MOST_PAST:]
+            kept = [s for s in record.past_steps[:-_MOST_PAST] if s.undo and s.in_place]
+            record.past_steps = [*kept, *late]
         try:
             alert, asked = await self._find_procedure()
             if asked.facts is None:

@@ -85,7 +85,8 @@ class PostIncident:
     def __init__(self, aftermath: Aftermath) -> None:
         """Take over the incident's record, and with it its unsent messages."""
         record = aftermath.record
-        self._case = Case(record, aftermath.policy)
+        # Its own keys: the incident that is opened again goes on counting where we begin.
+        self._case = Case(record, aftermath.policy, f"after-{record.aftermaths}/")
         self._lanes = (
             PagerDutyLane(self._case, record.pagerduty),
             SlackLane(self._case, record.slack),
@@ -116,9 +117,17 @@ class PostIncident:
             "Messages that are still on their way",
         )
         raise_bugs(tracks)
+        left = sum(len(channel.unsent) for channel in (case.record.slack, case.record.pagerduty))
+        if left:
+            case.note("problem", f"{left} messages could not be delivered in a day")
         for track in tracks:
             track.cancel()
         return self._follow_ups
+
+    @workflow.signal(description="The incident is open again")
+    def reopened(self) -> None:
+        """Leave the root message to the incident: what we know of it is past."""
+        self._case.record.slack.dirty = False
 
     @workflow.query(description="What people still owe")
     def owed(self) -> list[FollowUp]:
@@ -132,7 +141,7 @@ class PostIncident:
 
     @complete.validator
     def _may_complete(self, act: Act) -> None:
-        self._find(act)
+        self._check(act)
 
     @workflow.update(description="A follow-up is not needed")
     def dismiss(self, act: Act) -> str:
@@ -141,7 +150,7 @@ class PostIncident:
 
     @dismiss.validator
     def _may_dismiss(self, act: Act) -> None:
-        self._find(act)
+        self._check(act)
         if not act.text.strip():
             message = "dismissing needs a reason"
             raise ApplicationError(message, type="Refused", non_retryable=True)
@@ -151,6 +160,14 @@ class PostIncident:
 
     def _fewer_than(self, count: int) -> bool:
         return len(self._open()) < count
+
+    def _check(self, act: Act) -> None:
+        """Refuse what is no follow-up, and who may not close one."""
+        self._find(act)
+        rights = self._case.policy.rights(act.by)
+        if not act.person or rights is None or not rights.responder:
+            message = f"{act.by} does not have the responder role, or is no person"
+            raise ApplicationError(message, type="Refused", non_retryable=True)
 
     def _find(self, act: Act) -> FollowUp:
         found = next((f for f in self._follow_ups if f.key == act.question), None)

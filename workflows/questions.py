@@ -19,6 +19,7 @@ from workflows.glance import answers, clock
 APPROVED, REJECTED, EXPIRED = "approved", "rejected", "expired"
 UNANSWERED = "nobody answered: skipped"
 _RISKS = list(Risk)
+_MOST_QUESTIONS = 50
 _STILL_OPEN_TO_STEPS = frozenset({Phase.MITIGATING, Phase.ASKING, Phase.WATCHING})
 
 
@@ -125,6 +126,7 @@ class Questions:
         case, record = self._case, self._record
         record.question, record.asks = None, ""
         record.questions.append(question)
+        del record.questions[:-_MOST_QUESTIONS]
         if question.answer == APPROVED:
             for one in covered:
                 one.approved_by = question.by

@@ -14,6 +14,7 @@ from activities.verification import Outcome, Verdict, Verification, Watch
 from workflows.case import Case, why
 from workflows.efforts import said, watch
 
+_MOST_KEPT = 100
 _MOST_WATCHES = 12
 """The newest watches keep their samples; a long incident stays small."""
 
@@ -79,6 +80,7 @@ class Watcher:
         )
         for old in record.watches[:-_MOST_WATCHES]:
             old.samples = old.samples[-1:]
+        del record.watches[:-_MOST_KEPT]
         self._case.note("verification", f"{label}: {verdict.outcome.value} ({verdict.said})")
 
 
