@@ -245,6 +245,7 @@ class Incident:
         record.recurrence += 1
         record.settled_rounds = 0
         record.told_at = record.recovered_at = record.handed_over_at = None
+        record.mitigated_at = record.paged_at = None
         record.clocks = Clocks()
         record.people = People(took_part=record.people.took_part)
         case.enter(Phase.OPENING)
