@@ -41,6 +41,8 @@ class Arrival:
         case.enter(Phase.INVESTIGATING, "look at the evidence")
         # Regular activities: they end this workflow task, and with it the page is on its way
         # before anything is asked.
+        # The lanes go first: the page is the first command of the incident's first task.
+        await workflow.wait_condition(lambda: True)
         asked = [self._reconciliation.compare()]
         if not (record.earlier or record.recurrence):
             asked.append(self._look_back())

@@ -119,7 +119,10 @@ class Investigation:
             for number, step in enumerate(record.ladder, 1)
         ]
         said = "I intend to:" if intended else "There is no step that I could take."
-        case.note("plan", f"{plan.cause}. {len(intended)} steps planned")
+        case.note(
+            "plan",
+            f"{plan.cause}. {len(intended)} {'step' if len(intended) == 1 else 'steps'} planned",
+        )
         case.tell(
             plan.cause, said, *intended, *(f"For people: {finding}" for finding in plan.findings)
         )

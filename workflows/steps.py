@@ -81,7 +81,8 @@ class Steps:
         self._count_restart(step)
         case.enter(Phase.MITIGATING, step.effect)
         case.changed(root=True)
-        case.note("step", f"{step.effect}: {step.why}", tell=True)
+        # Not told in the thread: the root message shows it as being done, and soon how it went.
+        case.note("step", f"{step.effect}: {step.why}")
         try:
             done = await self._change(step.activity, step, step.effect)
         except ActivityError as error:
