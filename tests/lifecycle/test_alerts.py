@@ -126,7 +126,7 @@ async def test_after_a_persons_word_repeats_open_nothing_and_a_new_firing_does(
 
     await watching.notice(later(watching.alert, hours=4))
 
-    record = await watching.until(lambda r: r.phase is Phase.WATCHING)
+    record = await watching.until(lambda r: r.phase is Phase.WATCHING and not r.pagerduty.unsent)
     assert record.recurrence == 1
     assert record.people.acknowledged_by == ""
     assert record.resolution is None
