@@ -24,8 +24,13 @@ REDIS = (
     Phase.SETTLING,
     Phase.DOCUMENTING,
 )
-PHASES = {"redis": REDIS, "connections": (*REDIS[:2], Phase.ASKING, *REDIS[2:])}
-"""The phases of each scenario, in order."""
+PHASES = {
+    "redis": REDIS,
+    "connections": (*REDIS[:2], Phase.ASKING, *REDIS[2:]),
+    # The rest is as in those two.
+    "latency": (Phase.MITIGATING, Phase.UNDOING),
+}
+"""The phases in which each scenario is hit, in order."""
 
 
 class Victims:
@@ -70,6 +75,8 @@ class Victims:
 async def struck(incident, victims, phases):
     """Kill the victims at each of the phases, and bring them back; wait for the end."""
     platform = incident.platform
+    if not {Phase.ASKING, Phase.MITIGATING} & {*phases}:
+        incident.may_approve.set()
     if Phase.INVESTIGATING in phases:
         platform.slow_looks(LOOKS_TAKE_SECONDS)
     if Phase.MITIGATING in phases and incident.scenario.name == "redis":
@@ -130,7 +137,7 @@ async def prolonged(incident, phase):
     elif phase is Phase.MITIGATING and incident.scenario.name == "redis":
         yield
         platform.slow_redis_start(0)
-    elif phase is Phase.MITIGATING:
+    elif phase is Phase.MITIGATING and incident.scenario.name == "connections":
         async with stopped_session(platform):
             incident.may_approve.set()
             yield

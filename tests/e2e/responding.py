@@ -43,12 +43,20 @@ class Seen:
         )
 
 
+CHANGES = {
+    "redis": "host.restart_service",
+    "connections": "postgres.cancel",
+    "latency": "processes.scale",
+}
+"""The first change of each scenario."""
+
 MOMENTS = {
     Phase.INVESTIGATING: lambda seen: seen.phase == Phase.INVESTIGATING and seen.at_work,
     Phase.ASKING: lambda seen: seen.phase == Phase.ASKING,
-    Phase.MITIGATING: lambda seen: {"host.restart_service", "postgres.cancel"} & {*seen.at_work},
+    Phase.MITIGATING: lambda seen: {*CHANGES.values()} & {*seen.at_work},
     Phase.VERIFYING: lambda seen: seen.phase == Phase.VERIFYING and seen.watches,
     Phase.SETTLING: lambda seen: seen.phase == Phase.SETTLING and seen.watches,
+    Phase.UNDOING: lambda seen: "processes.scale.undo" in seen.at_work,
     Phase.DOCUMENTING: lambda seen: "report.write" in seen.at_work,
 }
 """When an incident is in the midst of a phase."""
@@ -79,6 +87,7 @@ class Incident:
 
     async def breaks(self):
         """Break the platform; from then on an engineer is on call."""
+        await asyncio.sleep(self.scenario.normal_seconds)
         await self.scenario.breaks(self.platform)
         self._engineer = asyncio.create_task(self._take_part())
 

@@ -13,7 +13,7 @@ import pytest
 from activities.record import Phase
 from deploy.gameday.standins.faults import dropped, hanging
 from tests.e2e.killing import PHASES, Victims, struck
-from tests.e2e.responding import LOOK_SECONDS, Incident
+from tests.e2e.responding import CHANGES, LOOK_SECONDS, Incident
 from tests.gameday.watching import until, well
 
 pytestmark = pytest.mark.timeout(300)
@@ -64,8 +64,7 @@ async def survived(day, scenario, victim, phases):
         assert await incident.wrong() == []
         if "worker" in victims and Phase.MITIGATING in phases:
             attempts = await incident.attempts()
-            change = "host.restart_service" if scenario == "redis" else "postgres.cancel"
-            assert attempts[change] == 2, "the kill did not hit the change"
+            assert attempts[CHANGES[scenario]] == 2, "the kill did not hit the change"
 
 
 @pytest.mark.crash

@@ -1,7 +1,5 @@
 """From a real Prometheus rule to the report: the whole of it, nothing in between is scripted."""
 
-import asyncio
-
 import pytest
 
 from tests.e2e.responding import Incident
@@ -31,7 +29,6 @@ from tests.gameday.watching import until, well
 async def test_a_broken_platform_is_repaired(day, scenario, said):
     async with Incident(day, await day.stack.client(), scenario) as incident:
         incident.may_approve.set()
-        await asyncio.sleep(incident.scenario.normal_seconds)
         await incident.breaks()
         await incident.opens()
         record = await incident.ends()
