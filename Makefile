@@ -27,7 +27,7 @@ demo: $(READY) ## Break a real component and watch the response (ARGS="..." for 
 test: setup ## Run all tests (ARGS="..." for pytest)
 	$(BIN)/python -m pytest -m "not benchmark and not crash_full" $(ARGS)
 
-crash: setup ## Kill every part at every phase, one at a time; takes a quarter of an hour
+crash: setup ## Kill every part at every phase, one at a time; takes half an hour
 	$(BIN)/python -m pytest -m "crash or crash_full" tests/e2e $(ARGS)
 
 lint: $(READY) ## Check style and format
