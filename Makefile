@@ -8,7 +8,6 @@ BIN    := $(VENV)/bin
 PYTHON ?= $(if $(wildcard $(VENV)/.ready-*),$(BIN)/python,python3)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 READY  := $(VENV)/.ready-$(VERSION)
-ARGS   ?=
 # What a game day is made of. Only some tests need others, and say so themselves.
 SERVERS := temporal postgres valkey-server nginx prometheus alertmanager
 
@@ -24,8 +23,17 @@ demo: $(READY) ## Break a real component and watch the response (ARGS="..." for 
 	@$(BIN)/python -m deploy.local.programs $(SERVERS) >/dev/null
 	$(BIN)/responder demo $(ARGS)
 
-test: setup ## Run all tests (ARGS="..." for pytest)
-	$(BIN)/python -m pytest -m "not benchmark and not crash_full" $(ARGS)
+JOBS ?= 2
+SLOW := benchmark or crash_full
+
+# Side by side but for the game days: those watch a platform that must have the machine to itself.
+test: setup ## Run all tests (ARGS="..." for pytest, which then runs once)
+ifdef ARGS
+	$(BIN)/python -m pytest -m "not ($(SLOW))" $(ARGS)
+else
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "not ($(SLOW))" --ignore tests/e2e
+	$(BIN)/python -m pytest -q -m "not ($(SLOW))" tests/e2e
+endif
 
 crash: setup ## Kill every part at every phase, one at a time; takes half an hour
 	$(BIN)/python -m pytest -m "crash or crash_full" tests/e2e $(ARGS)
