@@ -70,7 +70,8 @@ def listing(found: Sequence[Listed], now: datetime) -> RenderableType:
     """Show a list of incidents."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for head in ("incident", "severity", "phase", "alert", "environment", "opened"):
-        table.add_column(head, overflow="fold" if head == "incident" else "ellipsis")
+        # An id is copied, so it stands on one line: the others give way.
+        table.add_column(head, no_wrap=head == "incident")
     for each in found:
         style = _SEVERITIES.get(_severity(each.severity), "") if each.open else "dim"
         table.add_row(
