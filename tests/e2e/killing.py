@@ -96,7 +96,7 @@ async def struck(incident, victims, phases):
         async with prolonged(incident, phase):
             await incident.reaches(phase)
             await victims.die()
-        if phase is Phase.ASKING:
+        if phase is Phase.ASKING and Phase.MITIGATING not in phases:
             incident.may_approve.set()
         await victims.rise()
     incident.may_approve.set()
