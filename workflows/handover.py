@@ -36,6 +36,11 @@ class Handover:
         if record.people.taken_over_by:
             self.leave_to_owner(reason)
             return
+        for step in record.ladder:
+            if step.open:
+                # It was approved before this was known; else it would be taken at once, right
+                # after people were told that it is theirs.
+                step.approved_by = ""
         record.handed_over_why, record.asks = reason, f"{_PLEASE}{reason}"
         case.enter(Phase.WATCHING, "watch, remind and record")
         case.note("phase", f"handed to people: {reason}")

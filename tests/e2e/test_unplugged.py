@@ -7,7 +7,7 @@ import signal
 import psycopg
 import pytest
 
-from activities.record import Phase
+from activities.record import Phase, StepState
 from deploy.gameday.database import DATABASE
 from deploy.gameday.standins.faults import outage
 from tests.e2e.killing import stopped_session
@@ -78,6 +78,8 @@ async def test_without_prometheus_nothing_is_called_recovered(day):
             await prometheus.start()
         record = await incident.ends()
         assert record.watches[0].outcome == "unknown"
+        cancelled, terminated = record.ladder
+        assert (cancelled.state, terminated.state) == (StepState.UNCERTAIN, StepState.PLANNED)
 
 
 async def test_without_alertmanager_the_alerts_are_judged_by_their_expressions(day):
