@@ -88,7 +88,8 @@ class Response:
             self._handover.leave_to_owner()
             return
         if case.held:
-            case.enter(Phase.MITIGATING, "on hold", record.people.hold_until)
+            people = record.people
+            case.enter(Phase.MITIGATING, f"on hold by {people.held_by}", people.hold_until)
             await self._steps.until_released(
                 lambda: record.resolution is not None or record.plan_again
             )

@@ -108,7 +108,8 @@ class Settling:
             await self._relapse("it fires again")
             return
         if case.held:
-            case.enter(Phase.UNDOING, "on hold", record.people.hold_until)
+            people = record.people
+            case.enter(Phase.UNDOING, f"on hold by {people.held_by}", people.hold_until)
             await self._steps.until_released(self._alarmed)
             return
         if not await self._steps.undo(due):

@@ -5,9 +5,14 @@ from typing import Any
 
 import pytest
 import redis.asyncio
+from pydantic import SecretStr
 
+from activities.slack import Slack
+from activities.slack_api import SlackApi, slack_api
+from deploy.gameday.standins.slack import CHANNELS, SlackStandIn
 from deploy.local.valkey import Valkey
 from tests.activities.databases import Server, served
+from tests.activities.slack_words import TOKEN
 
 
 @pytest.fixture(scope="session")
@@ -88,3 +93,23 @@ async def holder(organizations, sessions):
     session = await sessions(application_name="report")
     await session.execute("UPDATE organizations SET name = 'held' WHERE id = 1")
     return session
+
+
+@pytest.fixture
+async def workspace() -> AsyncIterator[SlackStandIn]:
+    """A Slack workspace of the test's own."""
+    async with SlackStandIn(TOKEN) as standing:
+        yield standing
+
+
+@pytest.fixture
+async def api(workspace: SlackStandIn) -> AsyncIterator[SlackApi]:
+    """A client of that workspace, impatient."""
+    async with slack_api(SecretStr(TOKEN), url=workspace.api_url, timeout_seconds=1.0) as opened:
+        yield opened
+
+
+@pytest.fixture
+def slack(api: SlackApi) -> Slack:
+    """The activities on that workspace."""
+    return Slack(api, CHANNELS)

@@ -1,17 +1,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from pydantic import SecretStr
 from temporalio.exceptions import ApplicationError
 
 from activities.blocks import render_glance
 from activities.charts import Chart, Point
 from activities.slack import Slack
-from activities.slack_api import SlackApi, slack_api
+from activities.slack_api import SlackApi
 from activities.slack_charts import PostChart, SlackCharts
 from deploy.gameday.standins.faults import dropped, outage
 from deploy.gameday.standins.slack import CHANNELS, SlackStandIn
@@ -19,7 +17,6 @@ from tests.activities.slack_words import (
     AMBIGUOUS,
     BEGAN,
     GLANCE,
-    TOKEN,
     UNAVAILABLE,
     attempt,
     entry,
@@ -28,23 +25,6 @@ from tests.activities.slack_words import (
     until_posted,
     update,
 )
-
-
-@pytest.fixture
-async def workspace() -> AsyncIterator[SlackStandIn]:
-    async with SlackStandIn(TOKEN) as standing:
-        yield standing
-
-
-@pytest.fixture
-async def api(workspace: SlackStandIn) -> AsyncIterator[SlackApi]:
-    async with slack_api(SecretStr(TOKEN), url=workspace.api_url, timeout_seconds=1.0) as opened:
-        yield opened
-
-
-@pytest.fixture
-def slack(api: SlackApi) -> Slack:
-    return Slack(api, CHANNELS)
 
 
 async def test_the_root_is_updated_in_place(workspace: SlackStandIn, slack: Slack) -> None:

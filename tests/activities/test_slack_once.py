@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +11,7 @@ from temporalio.testing import ActivityEnvironment
 from activities import slack_history
 from activities.errors import Unavailable
 from activities.slack import Slack
-from activities.slack_api import SlackApi, slack_api
+from activities.slack_api import slack_api
 from activities.slack_history import Posted
 from deploy.gameday.standins.faults import dropped, hanging, outage, rate_limited
 from deploy.gameday.standins.slack import CHANNELS, SlackStandIn
@@ -29,23 +28,6 @@ from tests.activities.slack_words import (
     root,
     until_posted,
 )
-
-
-@pytest.fixture
-async def workspace() -> AsyncIterator[SlackStandIn]:
-    async with SlackStandIn(TOKEN) as standing:
-        yield standing
-
-
-@pytest.fixture
-async def api(workspace: SlackStandIn) -> AsyncIterator[SlackApi]:
-    async with slack_api(SecretStr(TOKEN), url=workspace.api_url, timeout_seconds=1.0) as opened:
-        yield opened
-
-
-@pytest.fixture
-def slack(api: SlackApi) -> Slack:
-    return Slack(api, CHANNELS)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -17,7 +16,7 @@ from activities.messages import (
     Part,
 )
 from activities.slack import Slack
-from activities.slack_api import SlackApi, slack_api
+from activities.slack_api import slack_api
 from deploy.gameday.standins.faults import dropped
 from deploy.gameday.standins.slack import CHANNELS, SlackStandIn
 from deploy.gameday.standins.slack_door import Door
@@ -29,23 +28,6 @@ from tests.activities.slack_words import (
     root,
 )
 from tests.conformance.server import answer, far_side
-
-
-@pytest.fixture
-async def workspace() -> AsyncIterator[SlackStandIn]:
-    async with SlackStandIn(TOKEN) as standing:
-        yield standing
-
-
-@pytest.fixture
-async def api(workspace: SlackStandIn) -> AsyncIterator[SlackApi]:
-    async with slack_api(SecretStr(TOKEN), url=workspace.api_url, timeout_seconds=1.0) as opened:
-        yield opened
-
-
-@pytest.fixture
-def slack(api: SlackApi) -> Slack:
-    return Slack(api, CHANNELS)
 
 
 async def test_the_stand_in_remembers_over_a_restart(tmp_path: Path) -> None:

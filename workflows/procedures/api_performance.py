@@ -34,6 +34,9 @@ class HighAPILatency(ScalesOut, FreesMemory, TurnsFromProvider, MakesIndexes):
     )  # fmt: skip
 
     p95 = Probe(Prometheus.value, Query(expression=promql.API_P95), why="p95 of the API now")
+    failing = Probe(
+        Prometheus.value, Query(expression=promql.FAILING_SHARE), why="share of requests failing"
+    )
     routes = Probe(
         Prometheus.series, SeriesQuery(expression=promql.SLOWEST_ROUTES), why="ten slowest routes"
     )

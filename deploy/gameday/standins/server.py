@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +23,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from deploy.gameday.standins.faults import Fallible, Fault, Faults
 
 
-class StandIn:
+class StandIn(ABC):
     """One stand-in: its routes, its faults, and the file in which it remembers."""
 
     title = "stand-in"
@@ -44,13 +45,13 @@ class StandIn:
         """Fail in these ways from the next call on."""
         self.faults.add(*faults)
 
+    @abstractmethod
     def routes(self) -> list[Route]:
         """List what the real one answers, and ways to look inside."""
-        raise NotImplementedError
 
+    @abstractmethod
     def method(self, path: str) -> str | None:
         """Tell the name by which a fault knows a call to *path*; None never fails."""
-        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         await self.start()
