@@ -7,6 +7,7 @@ restart, a continue-as-new or a jump of a clock changes none of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -87,6 +88,20 @@ class Reading(Kept):
     failed: str = ""
     """Empty, or why it could not be read."""
     took_seconds: float = 0.0
+
+
+def unread(readings: Iterable[Reading]) -> list[str]:
+    """Say what could not be read, once for each reason: five checks may share one silent system."""
+    reasons: dict[str, list[str]] = {}
+    for reading in readings:
+        if reading.failed:
+            reasons.setdefault(reading.failed, []).append(reading.why)
+    return [
+        f"{names[0]}: could not be read: {reason}"
+        if len(names) == 1
+        else f"{len(names)} checks could not be read: {reason} ({', '.join(names)})"
+        for reason, names in reasons.items()
+    ]
 
 
 class Facts(Kept):

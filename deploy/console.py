@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -60,7 +62,16 @@ def console() -> typer.Typer:
 
 def main() -> None:
     """Run `responder`."""
-    console()()
+    try:
+        console()()
+    except SystemExit as ended:
+        if not isinstance(ended.code, int | None) or set(sys.argv[1:2]) & _LOCAL.keys():
+            raise
+        # What Temporal's client leaves behind may crash the interpreter as it ends, and with it
+        # the exit status that a script reads (sdk-python#300). Nothing here waits for that end.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ended.code or 0)
 
 
 def _is_here(name: str) -> bool:

@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, FailureError
 
 from activities.alerts import Alert
-from activities.record import Reading
+from activities.record import Reading, unread
 from workflows.case import Case, why
 from workflows.consult import CONSULT as CONSULT_NAME
 from workflows.consult import Consultation, Consulted, ProbeCall
@@ -101,10 +101,9 @@ class Investigation:
 
     def _tell_evidence(self) -> None:
         record = self._case.record
-        failed = [reading for reading in record.readings if reading.failed]
-        for reading in failed:
-            self._case.note("evidence", f"{reading.why}: could not be read: {reading.failed}")
-        read = len(record.readings) - len(failed)
+        for line in unread(record.readings):
+            self._case.note("evidence", line)
+        read = sum(1 for reading in record.readings if not reading.failed)
         self._case.note("evidence", f"{read} of {len(record.readings)} checks answered")
 
     def _take(self, answered: Consulted) -> None:

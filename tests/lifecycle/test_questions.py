@@ -189,7 +189,7 @@ async def test_a_hold_keeps_the_question_and_the_approved_step_waits_for_its_end
     assert await asking.act("approve") == "approved: scale to 5"
     record = await asking.pass_time(minutes=6)
     assert asking.world.changes == []
-    assert record.next_action == "on hold"
+    assert record.next_action == "on hold by dana"
 
     await asking.pass_time(minutes=3)
 

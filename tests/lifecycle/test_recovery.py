@@ -209,7 +209,7 @@ async def test_nothing_is_undone_while_a_person_holds(town: Town, world: World) 
 
     record = await story.pass_time(minutes=29)
     assert world.changes == ["processes.scale"]
-    assert (record.phase, record.next_action) == (Phase.UNDOING, "on hold")
+    assert (record.phase, record.next_action) == (Phase.UNDOING, "on hold by dana")
     closed = await story.ends()
 
     assert closed.how == "recovered"

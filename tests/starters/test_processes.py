@@ -90,3 +90,19 @@ async def test_a_worker_ends_in_peace_when_it_is_told_to(tmp_path):
         assert asyncio.get_running_loop().time() - begun < 10
         assert worker.exit_code == 0, worker.tail()
         assert "Traceback" not in worker.log.read_text()
+
+
+async def test_the_exit_status_survives_what_temporals_client_leaves_behind():
+    env = {"PATH": os.environ["PATH"], "TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}"}
+    for _ in range(3):
+        listing = await asyncio.create_subprocess_exec(
+            *RESPONDER,
+            "list",
+            env=env,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await listing.communicate()
+
+        assert listing.returncode == Exit.NO_TEMPORAL
+        assert b"Is it running?" in said

@@ -75,7 +75,7 @@ class HighAPILatency(ScalesOut, FreesMemory, TurnsFromProvider, MakesIndexes):
 
     def _no_clear_cause(self, seen: Evidence) -> Cause:
         probes = (self.queries, self.providers, self.rate, self.baseline, self.memory, self.slope)
-        unread = [why for probe in probes if (why := seen.why_not(probe))]
+        unread = seen.unread(probes)
         steps, findings = self.rolling_restart(
             seen,
             why="no cause is clear; it frees what may have piled up in memory",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from activities.prometheus import Query, SeriesQuery
-from activities.record import Reading
+from activities.record import Reading, unread
 from activities.words import Order
 from workflows import promql
 from workflows.procedures.given import Given
@@ -77,6 +77,13 @@ class Evidence:
         if reading.failed:
             return f"{probe.why}: could not be read: {reading.failed}"
         return "" if self[probe] is not None else f"{probe.why}: an answer of another version"
+
+    def unread(self, probes: Sequence[Probe[Any]]) -> list[str]:
+        """Say why some of *probes* have no answer, once for each reason."""
+        readings = {probe.key: self._readings.get(probe.key) for probe in probes}
+        failed = [reading for reading in readings.values() if reading and reading.failed]
+        others = [p for p in probes if not (r := readings[p.key]) or not r.failed]
+        return [*unread(failed), *(why for p in others if (why := self.why_not(p)))]
 
 
 def activity_name(function: Callable[..., Any]) -> str:

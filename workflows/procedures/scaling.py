@@ -121,7 +121,7 @@ class ScalesOut(ActsOnInstances):
     def _not_known(self, seen: Evidence) -> list[str]:
         """List what could not be read of that which says whether scaling is safe."""
         probes = (self.instances, self.connections, self.queries, self.capacity)
-        unknown = [why for probe in probes if (why := seen.why_not(probe))]
+        unknown = seen.unread(probes)
         connections, queries, host = (
             seen[self.connections],
             seen[self.queries],
