@@ -1,8 +1,8 @@
 """Every PromQL expression of the product, in one place.
 
-`rules` has the slow form that an alert rule uses. The constants are the fast form that probes and
-verifications poll, with a window of one minute: a five-minute rate still shows the past for five
-minutes after a perfect fix. `within` gives the fast form another window.
+The constants are the fast form that probes and verifications poll, with a window of one minute: a
+five-minute rate still shows the past for five minutes after a perfect fix. `within` gives the fast
+form another window; `workflows.rules` has the slow form that an alert rule uses.
 
 Where no series means "none" (5xx, failures) the numerator has ``or vector(0)``; a denominator
 never has, for no traffic is no data.
@@ -10,18 +10,16 @@ never has, for no traffic is no data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from activities.words import Severity
-
 JOB = 'job="pravado-api"'
 FAST = "1m"
 SLOW = "5m"
+PACE = "10m"
+"""What a pace of spending is taken over: a single call says little."""
 
 
-def within(expression: str, window: str) -> str:
+def within(expression: str, window: str, pace: str = PACE) -> str:
     """Give the fast form another window, for a platform that is scraped more often."""
-    return expression.replace(f"[{FAST}]", f"[{window}]")
+    return expression.replace(f"[{FAST}]", f"[{window}]").replace(f"[{PACE}]", f"[{pace}]")
 
 
 def p95(metric: str, *, by: str = "", window: str = FAST) -> str:
@@ -60,53 +58,76 @@ DATABASE_DISK_FREE = (
 """Free share of the database's fullest disk, where its host is measured under that job."""
 REDIS_UP = f"max(redis_up{{{JOB}}})"
 """1 while at least one API instance reaches Redis."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One alert rule; *ours* names what is not the runbook's."""
-
-    alert: str
-    expression: str
-    hold: str
-    severity: Severity
-    service: str
-    summary: str
-    section: str
-    ours: tuple[str, ...] = field(default=("for",))
-
-
-def rules(window: str = SLOW, hold: str | None = None) -> tuple[Rule, ...]:
-    """The alert rules; a game day passes a shorter *window* and *hold*."""
-    return (
-        Rule(
-            "HighAPILatency",
-            f"{api_p95(window)} > 0.5 and {api_rate(window)} > 0.1",
-            hold or "5m",
-            Severity.WARNING,
-            "pravado-api",
-            "p95 latency is {{ $value | humanizeDuration }}",
-            "high-api-latency-p95--500ms",
-            ("for", "severity", "traffic floor"),
-        ),
-        Rule(
-            "RedisConnectionFailure",
-            f"{REDIS_UP} == 0",
-            hold or "30s",
-            Severity.CRITICAL,
-            "redis",
-            "no API instance reaches Redis",
-            "redis-connection-failure",
-            ("for", "severity", "expression"),
-        ),
-        Rule(
-            "HighDatabaseConnections",
-            f"{DATABASE_CONNECTIONS} > 0.8",
-            hold or "2m",
-            Severity.WARNING,
-            "postgres",
-            "{{ $value | humanizePercentage }} of the connections are used",
-            "high-database-connections--80-of-max",
-            ("for", "severity"),
-        ),
-    )
+ERRORS_BY_STATUS = f'sum by (status) (rate(http_requests_total{{{JOB},status=~"5.."}}[{FAST}]))'
+ERRORS_BY_ROUTE = (
+    f'topk(10, sum by (status, route) (rate(http_requests_total{{{JOB},status=~"5.."}}[{FAST}])))'
+)
+"""Requests a second that fail."""
+DATABASE_SLOWEST = f"max({DATABASE_P95})"
+"""p95 of the slowest type of query, in seconds."""
+DATABASE_RATE = f"sum(rate(db_query_duration_seconds_count{{{JOB}}}[{FAST}]))"
+DATABASE_UP = f"max(db_up{{{JOB}}})"
+"""1 while at least one API instance gets an answer to a SELECT."""
+DATABASE_UP_EVERYWHERE = f"min(db_up{{{JOB}}})"
+DATABASE_ERRORS = f"sum(rate(db_connection_errors_total{{{JOB}}}[{FAST}]))"
+"""Connections a second that an API instance asked for and did not get."""
+DATABASE_POOL = f"max(db_pool_in_use{{{JOB}}} / db_pool_max{{{JOB}}})"
+"""Connections in use in the fullest pool, of those it may have."""
+CACHE_RATE = f"sum(rate(cache_requests_total{{{JOB}}}[{FAST}]))"
+CACHE_MISSES = f"sum(rate(cache_misses_total{{{JOB}}}[{FAST}])) / {CACHE_RATE}"
+REDIS_MEMORY = (
+    'max(redis_memory_used_bytes{job="redis"} / (redis_memory_max_bytes{job="redis"} > 0)'
+    ' or redis_memory_used_bytes{job="redis"} / redis_total_system_memory_bytes{job="redis"})'
+)
+"""Memory in use, of maxmemory; without one, of the host's."""
+LLM_CALLS = f"sum by (provider) (rate(llm_requests_total{{{JOB}}}[{FAST}]))"
+LLM_RATE = f"sum(rate(llm_requests_total{{{JOB}}}[{FAST}]))"
+LLM_FAILING = (
+    f'sum by (provider) (rate(llm_requests_total{{{JOB},status=~"5..|timeout|unreachable"}}'
+    f"[{FAST}])) / ({LLM_CALLS} > 0)"
+)
+"""Share of each provider's calls that it did not answer."""
+LLM_FAILING_MOST = f"max({LLM_FAILING})"
+LLM_LIMITED_BY = (
+    f'sum by (provider, model) (rate(llm_requests_total{{{JOB},status="429"}}[{FAST}]))'
+    f" / (sum by (provider, model) (rate(llm_requests_total{{{JOB}}}[{FAST}])) > 0)"
+)
+LLM_LIMITED = (
+    f'(sum(rate(llm_requests_total{{{JOB},status="429"}}[{FAST}])) or vector(0)) / {LLM_RATE}'
+)
+"""Share of calls that a provider refused for their number."""
+LLM_COST = f"sum(rate(llm_cost_usd_total{{{JOB}}}[{PACE}])) * 3600"
+"""Pace of spending, in dollars an hour."""
+LLM_COST_BY = (
+    "topk(10, sum by (provider, model, organization_id) "
+    f"(rate(llm_cost_usd_total{{{JOB}}}[{PACE}])) * 3600)"
+)
+PUSH_RATE = f"sum(rate(push_notifications_total{{{JOB}}}[{FAST}]))"
+PUSH_FAILING = (
+    f"(sum(rate(push_notification_failures_total{{{JOB}}}[{FAST}])) or vector(0)) / {PUSH_RATE}"
+)
+PUSH_FAILURES_BY = f"sum by (error_type) (rate(push_notification_failures_total{{{JOB}}}[{FAST}]))"
+EXPO_UP = f"max(expo_push_up{{{JOB}}})"
+"""1 while at least one API instance can send a push notification."""
+API_UP = f"sum(up{{{JOB}}})"
+"""Instances that Prometheus can scrape."""
+DASHBOARD_UP = 'max(probe_success{job="pravado-dashboard"})'
+CPU_USED = (
+    "max(1 - avg by (instance) "
+    f'(rate(node_cpu_seconds_total{{job="api-host",mode="idle"}}[{FAST}])))'
+)
+MEMORY_USED = (
+    'max(1 - node_memory_MemAvailable_bytes{job="api-host"}'
+    ' / node_memory_MemTotal_bytes{job="api-host"})'
+)
+DISK_USED = (
+    'max(1 - node_filesystem_avail_bytes{job="api-host",fstype!~"tmpfs|overlay|squashfs|ramfs"}'
+    ' / node_filesystem_size_bytes{job="api-host",fstype!~"tmpfs|overlay|squashfs|ramfs"})'
+)
+"""Used share of the API host's fullest file system."""
+DISK_FULL_IN = (
+    'min(node_filesystem_avail_bytes{job="api-host",fstype!~"tmpfs|overlay|squashfs|ramfs"}'
+    " / clamp_min(-deriv(node_filesystem_avail_bytes"
+    '{job="api-host",fstype!~"tmpfs|overlay|squashfs|ramfs"}[30m]), 1)) / 3600'
+)
+"""Hours until that is full at the pace of the last half hour; huge where it is not filling."""

@@ -27,7 +27,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deploy.gameday.cache import Cache, CacheDown, InMemory, InRedis
+from deploy.gameday.faults import Faults
 from deploy.gameday.meters import Meters
+from deploy.gameday.part import Endpoint
+from deploy.gameday.parts import PARTS
 from deploy.gameday.switches import Settings
 
 SLOTS = 2
@@ -36,8 +39,6 @@ LLM_SECONDS = 0.12
 LOOK_SECONDS = 0.5
 LOOK_TIMEOUT_SECONDS = 1.0
 POOL_TIMEOUT_SECONDS = 2.0
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Api:
@@ -57,7 +58,9 @@ class Api:
             kwargs={"autocommit": True, "application_name": "pravado-api", "connect_timeout": 2},
             open=False,
         )
-        self._slots = asyncio.Semaphore(SLOTS)
+        self.slots = asyncio.Semaphore(SLOTS)
+        self.faults = Faults.of_environment()
+        self.parts = [kind(self, os.environ) for kind in PARTS]
 
     def app(self) -> Starlette:
         """Make the application."""
@@ -67,10 +70,16 @@ class Api:
             "/api/dashboard": self.dashboard,
         }
         routes = [Route(path, self._measured(path, serve)) for path, serve in served.items()]
+        of_parts = [
+            Route(path, self._measured(path, serve), methods=[method])
+            for part in self.parts
+            for (method, path), serve in part.routes().items()
+        ]
         chat = self._measured("/api/chat", self.chat)
         return Starlette(
             routes=[
                 *routes,
+                *of_parts,
                 Route("/api/chat", chat, methods=["POST"]),
                 Route("/healthz", self.health),
                 Route("/metrics", self.metrics),
@@ -106,9 +115,9 @@ class Api:
                 await asyncio.sleep(LLM_SECONDS)
         finally:
             self.meters.llm_seconds.labels(provider).observe(time.perf_counter() - began)
-        async with self._slots:
+        async with self.slots:
             await asyncio.sleep(WORK_SECONDS)
-            await self._query(
+            await self.query(
                 "insert",
                 "INSERT INTO llm_request_logs (organization_id, provider, model, cost_usd)"
                 " VALUES (%s, %s, %s, 0.002) RETURNING id",
@@ -135,15 +144,16 @@ class Api:
         """Answer from the cache, else from the database; without the cache, not at all."""
         self.meters.cache_requests.inc()
         text = await self.cache.get(key)
-        async with self._slots:
+        async with self.slots:
             await asyncio.sleep(WORK_SECONDS)
             if text is None:
                 self.meters.cache_misses.inc()
-                text = json.dumps(await self._query(kind, statement, *values), default=str)
+                text = json.dumps(await self.query(kind, statement, *values), default=str)
                 await self.cache.put(key, text)
         return Response(text, media_type="application/json")
 
-    async def _query(self, kind: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    async def query(self, kind: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask the database, counted and timed."""
         with self.meters.query_seconds.labels(kind).time():
             async with self.pool.connection() as connection:
                 cursor = await connection.execute(statement.encode(), values)
@@ -177,6 +187,11 @@ class Api:
         watches = [
             asyncio.create_task(self._every(LOOK_SECONDS, self._look_at_redis)),
             asyncio.create_task(self._every(2 * LOOK_SECONDS, self._look_at_sessions)),
+            *(
+                asyncio.create_task(self._every(seconds, look))
+                for part in self.parts
+                for look, seconds in part.looks().items()
+            ),
         ]
         cache = "memory" if self.settings.in_memory_cache else "Redis"
         say("info", f"listening on {self.settings.port}, cache in {cache}")
@@ -186,6 +201,8 @@ class Api:
             for watch in watches:
                 watch.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
+            for part in self.parts:
+                await part.close()
             await self.pool.close()
             await self.redis.close()
 
@@ -205,7 +222,7 @@ class Api:
         used = most = float("nan")  # unread is unknown, not the last value for ever
         with contextlib.suppress(psycopg.Error, PoolTimeout, TimeoutError):
             async with asyncio.timeout(LOOK_TIMEOUT_SECONDS):
-                [(used, most)] = await self._query("monitor", statement)
+                [(used, most)] = await self.query("monitor", statement)
         self.meters.sessions.set(used)
         self.meters.most_sessions.set(most)
 

@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Self
 
 from activities.words import Risk
+from deploy.gameday.outside import Outside
 from deploy.gameday.platform import Platform
-from deploy.gameday.standins.__main__ import ROUTING_KEY, TOKEN
 from deploy.gameday.standins.pagerduty import PagerDutyStandIn
 from deploy.gameday.standins.slack import SlackStandIn
 from deploy.local.data import kept_token
@@ -31,6 +31,8 @@ ENGINEER = "you"
 _WINDOW = "8s"
 _FAST_WINDOW = "6s"
 _HOLD = "2s"
+_HOUR = "15s"
+"""What spending is summed over, so that a pace follows it within seconds."""
 _BASELINE = "12s"
 _SETTINGS = "responder.toml"
 
@@ -57,25 +59,17 @@ class Day:
         self.folder = folder.absolute()
         self.reports = reports or self.folder / "responder" / "reports"
         token = kept_token(self.folder / "responder")
-        door_port = free_port()
-        self.platform = Platform(
-            self.folder / "platform",
-            webhook_url=f"http://127.0.0.1:{door_port}{WEBHOOK}",
-            webhook_token=token.get_secret_value(),
-            rules=rules_yaml(window=_WINDOW, hold=_HOLD),
-        )
-        self.slack = SlackStandIn(TOKEN, data=self.folder / "slack.json")
-        self.pagerduty = PagerDutyStandIn([ROUTING_KEY], data=self.folder / "pagerduty.json")
+        self.outside = Outside(self.folder)
         self._policy = {"pace": pace, **POLICY, **(policy or {})}
         self.used_since = math.inf
         """When users had their first answers, by this process's clock."""
-        self._token, self._door_port = token, door_port
+        self._token, self._door_port = token, free_port()
         self._running = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as starting:
-            await starting.enter_async_context(self.slack)
-            await starting.enter_async_context(self.pagerduty)
+            await starting.enter_async_context(self.outside)
+            self.platform = self._platform()
             (self.folder / _SETTINGS).touch()
             self.stack = Stack(
                 self.folder / "responder",
@@ -96,6 +90,25 @@ class Day:
         trace: TracebackType | None,
     ) -> None:
         await self._running.aclose()
+
+    @property
+    def slack(self) -> SlackStandIn:
+        """Where people read."""
+        return self.outside.slack
+
+    @property
+    def pagerduty(self) -> PagerDutyStandIn:
+        """Who is woken."""
+        return self.outside.pagerduty
+
+    def _platform(self) -> Platform:
+        return Platform(
+            self.folder / "platform",
+            webhook_url=f"http://127.0.0.1:{self._door_port}{WEBHOOK}",
+            webhook_token=self._token.get_secret_value(),
+            rules=rules_yaml(window=_WINDOW, hold=_HOLD, hour=_HOUR),
+            environment=self.outside.environment(),
+        )
 
     async def _begin(self) -> None:
         await self.platform.__aenter__()
@@ -128,11 +141,7 @@ class Day:
             "PROCESSES__HEALTH_URL": platform.health_url,
             "PROCESSES__RAMP_SECONDS": 0.5,
             "PROCESSES__SETTLE_SECONDS": 0.5,
-            "SLACK__TOKEN": TOKEN,
-            "SLACK__BASE_URL": self.slack.api_url,
-            "SLACK__CHANNELS": {"incidents": "C0INCIDENTS"},
-            "PAGERDUTY__ROUTING_KEY": ROUTING_KEY,
-            "PAGERDUTY__BASE_URL": self.pagerduty.url,
+            **self.outside.settings(),
             "POLICY": {
                 **self._policy,
                 "people": {ENGINEER: {"approves": [risk.value for risk in Risk]}},
@@ -144,6 +153,7 @@ class Day:
                 # Less than the alert's hold: whatever raised it has lasted longer by then.
                 "long_statement_seconds": 1.5,
                 "fast_window": _FAST_WINDOW,
+                "pace_window": _HOUR,
                 "baseline_offset": _BASELINE,
                 # The whole platform, the responder and Temporal share these few cores.
                 "load_high_ratio": 50,

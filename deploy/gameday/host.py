@@ -47,6 +47,8 @@ class Settings(BaseModel):
     authorized_keys: Path
     deployments: Path
     targets: Path
+    environment: dict[str, str] = {}
+    """What else the instances are told."""
 
 
 class Host:
@@ -62,6 +64,7 @@ class Host:
             "DATABASE_URL": settings.database_url,
             "REDIS_URL": f"redis://127.0.0.1:{settings.redis_port}/0",
             **SWITCHES,
+            **settings.environment,
         }
         self.pm2 = Pm2(folder / "logs", environment, self.balancer.share)
         self.commands = Commands(self.pm2, self.redis, settings.deployments, folder / units.SLOW)

@@ -110,7 +110,7 @@ class Performance:
             await asyncio.sleep(normal)
         show.say(f"BREAKING: {self._scenario.story}", "bold red", _OURS)
         broken = time.monotonic()
-        await self._scenario.breaks(day.platform)
+        await self._scenario.breaks(day)
         record = await self._follow(day, client)
         over = record is not None and record.phase is Phase.RESOLVED
         left = await self._none_open(client, within=self.patience_seconds if over else 0)
@@ -164,7 +164,7 @@ class Performance:
         if record.phase in self._scenario.after and record.phase not in self._happened:
             self._happened.add(record.phase)
             self._show.say(self._scenario.later, "bold", who="platform")
-            await self._scenario.after[record.phase](day.platform)
+            await self._scenario.after[record.phase](day)
 
     async def _unwell(self, day: Day, within: float = _HEALTHY_WITHIN_SECONDS) -> list[str]:
         """Ask the platform itself, from outside and through, until it is well."""

@@ -7,15 +7,17 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import psycopg
 
-from deploy.gameday import deployments, host, monitoring, nightly_report, traffic, units
+from deploy.gameday import deployments, faults, host, monitoring, nightly_report, traffic, units
 from deploy.gameday.commands import DEPLOY_LOG
 from deploy.gameday.database import DATABASE, Database
+from deploy.gameday.faults import Faults
 from deploy.gameday.health import Health
 from deploy.gameday.shell import Ssh, make_keys
 from deploy.local import data, processes
@@ -39,6 +41,7 @@ class Platform:
         webhook_url: str | None = None,
         webhook_token: str = "",
         rules: str = "",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Describe the platform; nothing starts yet.
 
@@ -47,6 +50,7 @@ class Platform:
             webhook_url: The responder's door for Alertmanager; without it nobody is told.
             webhook_token: The bearer token of that door.
             rules: The text of Prometheus's rules; those of the product, quick, when left out.
+            environment: What else the instances of the API are told: where other services are.
         """
         self.folder = folder.absolute()
         ssh_port, balancer_port, self.redis_port = processes.free_ports(3)
@@ -54,6 +58,7 @@ class Platform:
         self._database = Database(self.folder / "postgres")
         self._targets = self.folder / "prometheus" / "targets.json"
         self._host_folder = self.folder / "host"
+        self.faults = Faults(self._host_folder / "faults")
         alertmanager_folder = self.folder / "alertmanager"
         self._alertmanager = Alertmanager(
             alertmanager_folder,
@@ -75,6 +80,7 @@ class Platform:
             authorized_keys=files.authorized_keys,
             deployments=self._host_folder / "deployments.log",
             targets=self._targets,
+            environment={faults.VARIABLE: str(self.faults.folder), **(environment or {})},
         )
         self._host = self._python("host", str(self._host_folder / "settings.json"))
         self._host.ready = self._serves
@@ -227,6 +233,7 @@ class Platform:
         # The address of the database, password and all, is in it.
         data.write_private(settings, self._settings.model_dump_json())
         self._settings.deployments.write_text(deployments.history())
+        self.faults.clear()
         self.mend_redis()
         self.slow_redis_start(0)
         self.slow_looks(0)

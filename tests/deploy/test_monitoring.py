@@ -6,7 +6,7 @@ import yaml
 
 from deploy.local import programs
 from deploy.prometheus_rules import rules_yaml
-from workflows.promql import rules
+from workflows.rules import rules
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"

@@ -89,7 +89,7 @@ class Incident:
     async def breaks(self):
         """Break the platform; from then on an engineer is on call."""
         await asyncio.sleep(self.scenario.normal_seconds)
-        await self.scenario.breaks(self.platform)
+        await self.scenario.breaks(self.day)
         self._engineer = asyncio.create_task(self._take_part())
 
     async def stands(self, phase, within=60.0):

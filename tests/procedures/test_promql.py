@@ -9,7 +9,7 @@ from deploy.local import programs
 from workflows import promql
 from workflows.procedures import PROCEDURES
 from workflows.procedures.base import Given
-from workflows.promql import rules
+from workflows.rules import rules
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSTANTS = {

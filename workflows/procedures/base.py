@@ -58,13 +58,13 @@ class Procedure(ABC):
         condition = self.recovered
         if not isinstance(condition, Below):
             return condition
-        name, window = type(self).__name__, self.given.fast_window
+        name, given = type(self).__name__, self.given
         change: dict[str, str | float] = {
-            "expression": promql.within(condition.expression, window),
-            "threshold": self.given.thresholds.get(name, condition.threshold),
+            "expression": promql.within(condition.expression, given.fast_window, given.pace_window),
+            "threshold": given.thresholds.get(name, condition.threshold),
         }
         if condition.traffic is not None:
-            change["traffic"] = promql.within(condition.traffic, window)
+            change["traffic"] = promql.within(condition.traffic, given.fast_window)
         return condition.model_copy(update=change)
 
     @property

@@ -18,6 +18,8 @@ class Given(Order):
     """Overrides of "recovered when", by alert."""
     fast_window: str = Field(default="1m", pattern=_WINDOW)
     """What probes and verifications take rates over: at least four scrapes."""
+    pace_window: str = Field(default="10m", pattern=_WINDOW)
+    """What the pace of spending is taken over."""
     redis_unit: str = "redis"
     """Empty where Redis is managed by a provider."""
     redis_persists: bool = False
@@ -46,7 +48,12 @@ class Given(Order):
     llm_timeout_milliseconds: int = Field(default=10_000, ge=1000, le=600_000)
     """The time-out that is set while a provider is slow, where the present one is longer."""
     sentry: str = ""
-    """Where people find slow transactions."""
+    """Where people find slow transactions and errors."""
+    datadog: str = ""
+    """Where people find traces."""
+    stripe: str = ""
+    expo_console: str = "https://expo.dev"
+    cloudflare_console: str = "https://dash.cloudflare.com"
     spike_ratio: float = 1.5
     """So many times the rate of an hour ago is a spike."""
     baseline_offset: str = Field(default="1h", pattern=_WINDOW)

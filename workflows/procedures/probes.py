@@ -47,7 +47,7 @@ class Probe(Generic[Got]):
         """Give what is asked; it may depend on the settings."""
         ask: Order = self._ask if isinstance(self._ask, Order) else self._ask(given)
         if isinstance(ask, Query | SeriesQuery):
-            fast = promql.within(ask.expression, given.fast_window)
+            fast = promql.within(ask.expression, given.fast_window, given.pace_window)
             return ask.model_copy(update={"expression": fast})
         return ask
 

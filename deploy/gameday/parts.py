@@ -1,0 +1,5 @@
+"""All parts of an instance of the API."""
+
+from deploy.gameday.part import Part
+
+PARTS: tuple[type[Part], ...] = ()
