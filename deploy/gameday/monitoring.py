@@ -4,14 +4,16 @@ from pathlib import Path
 
 import yaml
 
+from deploy.gameday.exporting import scraped
+
 ENVIRONMENT = "gameday"
 
 RULES_FILE = "rules.yml"
 TOKEN_FILE = "token"  # noqa: S105 (the name of the file)
 
 
-def prometheus(alertmanager_port: int, targets: Path) -> str:
-    """Write Prometheus's configuration."""
+def prometheus(alertmanager_port: int, targets: Path, exporter_port: int) -> str:
+    """Write Prometheus's configuration: the API's instances, and what the exporter measures."""
     return _yaml(
         {
             "global": {
@@ -30,7 +32,8 @@ def prometheus(alertmanager_port: int, targets: Path) -> str:
                 {
                     "job_name": "pravado-api",
                     "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}],
-                }
+                },
+                *scraped(exporter_port),
             ],
         }
     )

@@ -17,6 +17,7 @@ import psycopg
 from deploy.gameday import deployments, faults, host, monitoring, nightly_report, traffic, units
 from deploy.gameday.commands import DEPLOY_LOG
 from deploy.gameday.database import DATABASE, Database
+from deploy.gameday.exporting import Exporter
 from deploy.gameday.faults import Faults
 from deploy.gameday.health import Health
 from deploy.gameday.shell import Ssh, make_keys
@@ -53,7 +54,7 @@ class Platform:
             environment: What else the instances of the API are told: where other services are.
         """
         self.folder = folder.absolute()
-        ssh_port, balancer_port, self.redis_port = processes.free_ports(3)
+        ssh_port, balancer_port, self.redis_port, exporter_port = processes.free_ports(4)
         files = make_keys(self.folder / "keys", ssh_port)
         self._database = Database(self.folder / "postgres")
         self._targets = self.folder / "prometheus" / "targets.json"
@@ -67,7 +68,7 @@ class Platform:
         )
         self._prometheus = Prometheus(
             self.folder / "prometheus",
-            monitoring.prometheus(self._alertmanager.port, self._targets),
+            monitoring.prometheus(self._alertmanager.port, self._targets, exporter_port),
             files={monitoring.RULES_FILE: rules or rules_yaml(window="10s", hold="2s")},
         )
         self._settings = host.Settings(
@@ -82,6 +83,7 @@ class Platform:
             targets=self._targets,
             environment={faults.VARIABLE: str(self.faults.folder), **(environment or {})},
         )
+        self._exporter = Exporter(self.folder, exporter_port, self._settings)
         self._host = self._python("host", str(self._host_folder / "settings.json"))
         self._host.ready = self._serves
         self._traffic_folder = self.folder / "traffic"
@@ -121,11 +123,11 @@ class Platform:
         async with contextlib.AsyncExitStack() as starting:
             self._write_files()
             await starting.enter_async_context(self._database)
-            children = (self._alertmanager, self._prometheus, self._host, self._traffic)
-            for child in children:
+            watching = (self._alertmanager, self._prometheus, self._exporter)
+            for child in (*watching, self._host, self._traffic):
                 starting.push_async_callback(child.stop)
             starting.push_async_callback(self.plug_leak)
-            await asyncio.gather(*(child.start() for child in children[:3]))
+            await asyncio.gather(*(child.start() for child in (*watching, self._host)))
             await self._traffic.start()
             self._running = starting.pop_all()
         return self

@@ -1,0 +1,6 @@
+"""All that the exporter measures."""
+
+from deploy.gameday.collector import Collector
+from deploy.gameday.redis_collector import RedisMemory
+
+COLLECTORS: tuple[type[Collector], ...] = (RedisMemory,)
