@@ -37,6 +37,7 @@ from activities.slack_charts import SlackCharts
 from activities.ssh import Login, Ssh
 from activities.switches import DECLARED, Switches
 from activities.verification import Condition, Sample, Verification
+from workers.email_parts import email
 from workers.looks import answering, careful
 from workers.parts import Activity, Parts
 from workers.settings import Settings, SettingsWrong, variable
@@ -64,6 +65,7 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
             await _postgres(parts, settings, targets, stack)
             _host(parts, settings, targets, http)
             await _telling(parts, settings, http, stack)
+            email(parts, settings)
         except SettingsWrong:
             raise
         except ValueError as error:

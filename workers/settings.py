@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from activities.commands import WORD
 from activities.pagerduty import DEFAULT_ROUTE
+from workers.email_settings import EmailSettings
 from workers.sections import (
     AlertmanagerSettings,
     CodecSettings,
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     processes: ProcessesSettings = ProcessesSettings()
     slack: SlackSettings = SlackSettings()
     pagerduty: PagerDutySettings = PagerDutySettings()
+    email: EmailSettings = EmailSettings()
     reports: ReportsSettings = ReportsSettings()
     policy: Policy = Policy()
     given: Given = Given()
