@@ -15,6 +15,7 @@ from activities.errors import NotConfigured
 from activities.health import Health
 from activities.host import Host, HostNames
 from activities.incidents import Incidents
+from activities.neighbours import NeighbouringIncidents
 from activities.pace import Pace
 from activities.pagerduty import PagerDuty
 from activities.pm2 import Pm2
@@ -39,8 +40,10 @@ from activities.switches import DECLARED, Switches
 from activities.verification import Condition, Sample, Verification
 from workers.email_parts import email
 from workers.looks import answering, careful
+from workers.outage_parts import outage
 from workers.parts import Activity, Parts
 from workers.settings import Settings, SettingsWrong, variable
+from workers.status_parts import outside_looks
 from workflows.consult import Library
 from workflows.efforts import Queue
 from workflows.procedures import PROCEDURES
@@ -59,12 +62,19 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
         http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         try:
             parts.add(Library(PROCEDURES, _given(settings)), queue=Queue.INCIDENTS)
-            parts.add(Reports(settings.reports.folder, settings.reports.base_url), Incidents())
+            parts.add(
+                Reports(settings.reports.folder, settings.reports.base_url),
+                Incidents(),
+                NeighbouringIncidents(),
+            )
             _watching(parts, settings, http, stack)
             _redis(parts, settings)
             await _postgres(parts, settings, targets, stack)
-            _host(parts, settings, targets, http)
+            ssh = _ssh(settings)
+            _host(parts, settings, targets, http, ssh)
             await _telling(parts, settings, http, stack)
+            outside_looks(parts, settings, http)
+            await outage(parts, settings, ssh, stack)
             email(parts, settings)
         except SettingsWrong:
             raise
@@ -145,15 +155,14 @@ async def _postgres(
     parts.checks["postgres.answers"] = postgres.answers_sample
 
 
-def _host(parts: Parts, settings: Settings, targets: Targets, http: httpx.AsyncClient) -> None:
-    section, given, processes = settings.host, settings.given, settings.processes
+def _ssh(settings: Settings) -> Ssh | None:
+    """Make the way to the API's host; None where it is not set up."""
+    section = settings.host
     if not (section.address and section.key_file and section.known_hosts_file):
-        kinds = (Host, Services, ProcessManager, Switches)
-        parts.lack("the API's host", variable("host", "address"), *kinds)
-        return
+        return None
     _there(section.key_file, "host", "key_file")
     _there(section.known_hosts_file, "host", "known_hosts_file")
-    ssh = Ssh(
+    return Ssh(
         Login(
             host=section.address,
             user=section.user,
@@ -162,6 +171,16 @@ def _host(parts: Parts, settings: Settings, targets: Targets, http: httpx.AsyncC
             port=section.port,
         )
     )
+
+
+def _host(
+    parts: Parts, settings: Settings, targets: Targets, http: httpx.AsyncClient, ssh: Ssh | None
+) -> None:
+    section, given, processes = settings.host, settings.given, settings.processes
+    if ssh is None:
+        kinds = (Host, Services, ProcessManager, Switches)
+        parts.lack("the API's host", variable("host", "address"), *kinds)
+        return
     names = HostNames(
         app=given.app,
         redis_host=section.redis_host,

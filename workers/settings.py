@@ -35,6 +35,7 @@ from workers.sections import (
     WorkerSettings,
     passwords,
 )
+from workers.status_settings import StatusPagesSettings
 from workflows.policy import Policy
 from workflows.procedures.base import Given
 
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     processes: ProcessesSettings = ProcessesSettings()
     slack: SlackSettings = SlackSettings()
     pagerduty: PagerDutySettings = PagerDutySettings()
+    status_pages: StatusPagesSettings = StatusPagesSettings()
     email: EmailSettings = EmailSettings()
     reports: ReportsSettings = ReportsSettings()
     policy: Policy = Policy()

@@ -9,7 +9,9 @@ from typing import Self
 
 from deploy.gameday.standins.__main__ import ROUTING_KEY, TOKEN
 from deploy.gameday.standins.pagerduty import PagerDutyStandIn
+from deploy.gameday.standins.server import StandIn
 from deploy.gameday.standins.slack import SlackStandIn
+from deploy.gameday.standins.status_pages import StatusPagesStandIn
 
 
 class Outside:
@@ -18,11 +20,17 @@ class Outside:
     def __init__(self, folder: Path) -> None:
         self.slack = SlackStandIn(TOKEN, data=folder / "slack.json")
         self.pagerduty = PagerDutyStandIn([ROUTING_KEY], data=folder / "pagerduty.json")
+        self.status_pages = StatusPagesStandIn()
+        self._all: tuple[StandIn, ...] = (
+            self.slack,
+            self.pagerduty,
+            self.status_pages,
+        )
         self._running = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as starting:
-            for each in (self.slack, self.pagerduty):
+            for each in self._all:
                 await starting.enter_async_context(each)
             self._running = starting.pop_all()
         return self
@@ -43,6 +51,7 @@ class Outside:
             "SLACK__CHANNELS": {"incidents": "C0INCIDENTS"},
             "PAGERDUTY__ROUTING_KEY": ROUTING_KEY,
             "PAGERDUTY__BASE_URL": self.pagerduty.url,
+            "STATUS_PAGES__URLS": self.status_pages.urls(),
         }
 
     def environment(self) -> dict[str, str]:
@@ -51,4 +60,6 @@ class Outside:
 
     async def unwell(self) -> list[str]:
         """Give what is not as it was found, in words."""
-        return []
+        return [
+            *(f"{provider}'s status page reports" for provider in self.status_pages.reported),
+        ]

@@ -16,6 +16,7 @@ from activities.messages import Entry, Glance
 from activities.pagerduty import Follow, Page, PagerDuty
 from activities.slack import PostEntry, PostRoot, Slack, UpdateRoot
 from activities.slack_api import slack_api
+from activities.status_pages import StatusOf, StatusPages
 from activities.words import Severity, Urgency
 
 SECRET = "xoxb-0123456789-thisMustNeverBeSeen"
@@ -65,6 +66,13 @@ async def _pagerduty(url: str, make: Callable[[PagerDuty], Call]) -> AsyncIterat
     async with httpx.AsyncClient() as client:
         keys = {"default": SecretStr(SECRET)}
         yield make(PagerDuty(client, keys, url=url, timeout=httpx.Timeout(SECONDS)))
+
+
+@contextlib.asynccontextmanager
+async def _status_page(url: str) -> AsyncIterator[Call]:
+    async with httpx.AsyncClient() as client:
+        pages = StatusPages(client, {"openai": url}, seconds=SECONDS)
+        yield lambda: pages.status(StatusOf(provider="openai"))
 
 
 _ENTRY = PostEntry(
@@ -121,4 +129,5 @@ CAPABILITIES: tuple[Capability, ...] = (
         lambda url: _pagerduty(url, lambda duty: lambda: duty.resolve(_FOLLOW)),
         _HALF_A_MINUTE,
     ),
+    Capability("status_pages.status", "reads", _status_page),
 )
