@@ -133,7 +133,7 @@ def judged(summary: _Summary, named: tuple[str, ...]) -> tuple[State, str]:
     """Judge by the worst of the *named* components; without any of them it is unknown."""
     ours = [each for each in summary.components if not each.group and _named(each.name, named)]
     states = {_STATES.get(each.status, "unknown") for each in ours}
-    state = next((each for each in _WORST if each in states), "unknown")
+    state: State = next((each for each in _WORST if each in states), "unknown")
     said = [
         *(_words(f"{each.name}: {each.status or 'no state'}" for each in ours)),
         *_words(

@@ -19,6 +19,7 @@ from pydantic_settings import (
 from activities.commands import WORD
 from activities.pagerduty import DEFAULT_ROUTE
 from workers.email_settings import EmailSettings
+from workers.outage_settings import ReachSettings
 from workers.sections import (
     AlertmanagerSettings,
     CodecSettings,
@@ -35,7 +36,7 @@ from workers.sections import (
     WorkerSettings,
     passwords,
 )
-from workers.status_settings import StatusPagesSettings
+from workers.status_settings import FlowsSettings, StatusPagesSettings
 from workflows.policy import Policy
 from workflows.procedures.base import Given
 
@@ -70,10 +71,12 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     postgres: PostgresSettings = PostgresSettings()
     host: HostSettings = HostSettings()
+    reach: ReachSettings = ReachSettings()
     processes: ProcessesSettings = ProcessesSettings()
     slack: SlackSettings = SlackSettings()
     pagerduty: PagerDutySettings = PagerDutySettings()
     status_pages: StatusPagesSettings = StatusPagesSettings()
+    flows: FlowsSettings = FlowsSettings()
     email: EmailSettings = EmailSettings()
     reports: ReportsSettings = ReportsSettings()
     policy: Policy = Policy()
@@ -157,6 +160,9 @@ def _secrets(value: object) -> Iterator[str]:
         yield from secrets_of(value)
     elif isinstance(value, Mapping):
         for each in value.values():
+            yield from _secrets(each)
+    elif isinstance(value, tuple):
+        for each in value:
             yield from _secrets(each)
 
 

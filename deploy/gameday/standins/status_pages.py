@@ -143,7 +143,7 @@ class StatusPagesStandIn(StandIn):
         }
 
     def _incident(self, provider: str, name: str, status: str) -> dict[str, Any]:
-        told = {
+        told: dict[str, Any] = {
             "id": _identifier(provider, name),
             "name": name,
             "status": "investigating",
