@@ -16,6 +16,7 @@ from activities import commands
 from activities.errors import Failed, NotConfigured, Refused, Unavailable
 from activities.redaction import ending
 from activities.redis_findings import Finding, finding
+from activities.redis_pings import Pinged, Pings, insisting
 from activities.services import Unit, host_clock, read_unit
 from activities.ssh import Command, Ran, Session, Ssh
 from activities.verification import Sample, unknown
@@ -44,12 +45,8 @@ class Capacity(Answer):
     """What could not be read, and why."""
 
 
-class HostPong(Answer):
+class HostPong(Pinged):
     """Whether Redis answered a ping from the API's host."""
-
-    answered: bool
-    finding: Finding = Finding.NONE
-    said: str = ""
 
 
 class RecentDeployments(Order):
@@ -66,7 +63,13 @@ class Deployment(Answer):
     author: str = ""
     commit: str = ""
     migrations: bool | None = None
-    """Whether it changed the schema; None is not told, which is not "no"."""
+    """Whether it has migrations; None is not told, which is not "no"."""
+    schema_changed: bool | None = None
+    """Whether it changed the schema otherwise; None is not told."""
+    environment_changed: bool | None = None
+    """Whether it changed settings of the environment; None is not told."""
+    healthy_minutes: float | None = None
+    """Minutes of traffic that it carried well, where whoever wrote the log has measured them."""
 
 
 class Deployments(Answer):
@@ -130,8 +133,11 @@ class Host:
         )
 
     @activity.defn(name="host.redis_ping")
-    async def redis_ping(self, ask: Nothing) -> HostPong:  # noqa: ARG002
+    async def redis_ping(self, ask: Pings) -> HostPong:
         """Ping Redis from where the API runs; a Redis that does not answer is an answer too."""
+        return await insisting(ask, self._redis_ping)
+
+    async def _redis_ping(self) -> HostPong:
         names = self._names
         command = commands.redis_ping(names.redis_host, names.redis_port, names.redis_seconds)
         async with self._ssh.session() as session:
@@ -147,7 +153,7 @@ class Host:
         """Take one sample of "Redis answers" from the vantage point of the API's host."""
         now = datetime.now(UTC)
         try:
-            pong = await self.redis_ping(Nothing())
+            pong = await self._redis_ping()
         except Failed as failed:
             return unknown(now, f"API host: could not be read: {failed.message}")
         if pong.answered:

@@ -5,33 +5,24 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 
-import redis.asyncio
 from pydantic import SecretStr
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.maint_notifications import MaintNotificationsConfig
 from temporalio import activity
 
 from activities.errors import Refused
+from activities.redis_connection import RedisConnection, number, read_info, read_setting
 from activities.redis_findings import Finding, failed, finding, said
 from activities.redis_keys import Keys, ScanBudget, scan
+from activities.redis_pings import Pinged, Pings, insisting
 from activities.verification import Sample
 from activities.words import Answer, Nothing
 
 
-class Pong(Answer):
+class Pong(Pinged):
     """Whether Redis answered a ping on a new connection."""
 
-    answered: bool
-    finding: Finding = Finding.NONE
-    """Can be set though it answered: it is read-only, or cannot save."""
-    said: str = ""
     milliseconds: float
     """From the first packet to the answer."""
     version: str = ""
@@ -56,6 +47,12 @@ class Memory(Answer):
     fragmentation_bytes: int | None = None
     """Lost between the pieces; the usual ratio means nothing on little data."""
     keys: int | None = None
+    expiring_keys: int | None = None
+    """How many of them have an expiry."""
+    resident_bytes: int | None = None
+    """What the process takes of its host, which a snapshot may take once more."""
+    host_bytes: int | None = None
+    """The host's memory, used or not."""
     rdb: bool | None = None
     """Snapshots are switched on. None: the server does not tell."""
     aof: bool | None = None
@@ -77,23 +74,21 @@ class Redis:
     """Asks Redis how it is, on a new connection for each question."""
 
     def __init__(self, url: SecretStr, *, seconds: float = 3.0) -> None:
-        try:
-            redis.asyncio.connection.parse_url(url.get_secret_value())
-        except ValueError:
-            # Its text quotes the string, and with it the password.
-            raise ValueError("the URL of Redis cannot be read") from None
-        self._url = url
+        self._redis = RedisConnection(url, seconds=seconds)
         self._seconds = seconds
 
     @activity.defn(name="redis.ping")
-    async def ping(self, ask: Nothing) -> Pong:  # noqa: ARG002
+    async def ping(self, ask: Pings) -> Pong:
         """Open a new connection and ping; an unreachable Redis is an answer too."""
+        return await insisting(ask, self._ping)
+
+    async def _ping(self) -> Pong:
         begun = time.perf_counter()
         try:
-            async with asyncio.timeout(self._seconds * 2), self._client() as client:
+            async with asyncio.timeout(self._seconds * 2), self._redis.client() as client:
                 await client.ping()
                 milliseconds = _since(begun)
-                info = await _info(client, "server", "replication")
+                info = await read_info(client, "server", "replication")
         except (RedisError, OSError, TimeoutError) as error:
             kind = finding(error)
             text = failed(error).message if kind is Finding.DNS else said(error)
@@ -105,12 +100,12 @@ class Redis:
             said=f"a replica of {info.get('master_host', '?')}" if readonly else "",
             milliseconds=milliseconds,
             version=str(info.get("valkey_version") or info.get("redis_version", "")),
-            uptime_seconds=_number(info, "uptime_in_seconds"),
+            uptime_seconds=number(info, "uptime_in_seconds"),
         )
 
     async def ping_sample(self) -> Sample:
         """Look once whether Redis answers; unknown when it is we who cannot ask."""
-        pong = await self.ping(Nothing())
+        pong = await self._ping()
         note = f"Redis: {pong.finding}: {pong.said}" if pong.finding else ""
         return Sample(
             at=datetime.now(UTC),
@@ -122,18 +117,18 @@ class Redis:
     @activity.defn(name="redis.memory")
     async def memory(self, ask: Nothing) -> Memory:  # noqa: ARG002
         """Read the memory in use, its limit and policy, and what is kept on disk."""
-        async with self._asking() as client:
+        async with self._redis.asking() as client:
             sections = ("memory", "stats", "persistence", "keyspace", "errorstats")
-            info = await _info(client, *sections)
-            save = await _setting(client, "save")
+            info = await read_info(client, *sections)
+            save = await read_setting(client, "save")
         if "used_memory" not in info:
             raise Refused("Redis does not tell its memory: our user may not use INFO")
-        limit = _number(info, "maxmemory") or 0
-        host = _number(info, "total_system_memory") or 0
+        limit = number(info, "maxmemory") or 0
+        host = number(info, "total_system_memory") or 0
         # Replicas' buffers are in "used" but not in what Redis holds against the limit.
-        used = int(info["used_memory"]) - (_number(info, "mem_not_counted_for_evict") or 0)
+        used = int(info["used_memory"]) - (number(info, "mem_not_counted_for_evict") or 0)
         most = limit or host
-        saved = _number(info, "rdb_last_save_time")
+        saved = number(info, "rdb_last_save_time")
         databases = [part for name, part in info.items() if re.fullmatch(r"db\d+", name)]
         return Memory(
             used_bytes=used,
@@ -141,11 +136,14 @@ class Redis:
             max_is_host=not limit and bool(host),
             used_ratio=round(used / most, 4) if most else None,
             policy=info.get("maxmemory_policy", ""),
-            evicted_keys=_number(info, "evicted_keys"),
-            expired_keys=_number(info, "expired_keys"),
+            evicted_keys=number(info, "evicted_keys"),
+            expired_keys=number(info, "expired_keys"),
             refused_writes=info.get("errorstat_OOM", {}).get("count", 0),
-            fragmentation_bytes=_number(info, "allocator_frag_bytes"),
+            fragmentation_bytes=number(info, "allocator_frag_bytes"),
             keys=sum(part["keys"] for part in databases),
+            expiring_keys=sum(part.get("expires", 0) for part in databases),
+            resident_bytes=number(info, "used_memory_rss"),
+            host_bytes=host or None,
             rdb=None if save is None else bool(save.strip()),
             aof=None if "aof_enabled" not in info else bool(info["aof_enabled"]),
             last_save_failed=None
@@ -157,58 +155,8 @@ class Redis:
     @activity.defn(name="redis.biggest_keys")
     async def biggest_keys(self, ask: ScanBudget) -> Keys:
         """Measure keys page by page until the budget ends, and name the largest."""
-        async with self._asking() as client:
+        async with self._redis.asking() as client:
             return await scan(client, ask)
-
-    @asynccontextmanager
-    async def _asking(self) -> AsyncIterator[redis.asyncio.Redis]:
-        try:
-            async with self._client() as client:
-                yield client
-        except (RedisError, OSError, TimeoutError) as error:
-            # "from None": the cause may quote the host as typed, password and all.
-            raise failed(error) from None
-
-    @asynccontextmanager
-    async def _client(self) -> AsyncIterator[redis.asyncio.Redis]:
-        client = redis.asyncio.Redis.from_url(
-            self._url.get_secret_value(),
-            socket_timeout=self._seconds,
-            socket_connect_timeout=self._seconds,
-            retry=Retry(NoBackoff(), 0),
-            # The plain protocol without greetings: a server in trouble answers what was asked.
-            protocol=2,
-            driver_info=None,
-            maint_notifications_config=MaintNotificationsConfig(enabled=False),
-            decode_responses=True,
-            encoding_errors="surrogateescape",  # a key may be any bytes, and is asked for by them
-        )
-        try:
-            yield client
-        finally:
-            await client.aclose()
-
-
-async def _info(client: redis.asyncio.Redis, *sections: str) -> dict[str, Any]:
-    """Read sections of INFO; one that our user may not read is left out."""
-    found: dict[str, Any] = {}
-    for section in sections:
-        try:
-            found |= await client.info(section)
-        except redis.exceptions.NoPermissionError:
-            continue
-    return found
-
-
-async def _setting(client: redis.asyncio.Redis, name: str) -> str | None:
-    try:
-        return (await client.config_get(name)).get(name)
-    except redis.exceptions.ResponseError:
-        return None  # providers refuse CONFIG, or have renamed it
-
-
-def _number(info: Mapping[str, Any], name: str) -> int | None:
-    return int(info[name]) if name in info else None
 
 
 def _since(begun: float) -> float:

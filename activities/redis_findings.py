@@ -105,6 +105,12 @@ def failed(error: BaseException) -> Failed:
         # The text quotes the host, which in a mistyped URL is half of the password.
         return Unavailable("Redis's host name cannot be resolved")
     text = f"Redis: {kind}: {said(error)}"
-    forever = {Finding.NOAUTH, Finding.WRONG_PASSWORD, Finding.FORBIDDEN, Finding.TLS}
+    forever = {
+        Finding.NOAUTH,
+        Finding.WRONG_PASSWORD,
+        Finding.FORBIDDEN,
+        Finding.TLS,
+        Finding.QUOTA,
+    }
     unknown = kind is Finding.OTHER and isinstance(error, redis.exceptions.ResponseError)
     return Refused(text) if unknown or kind in forever else Unavailable(text)

@@ -7,6 +7,7 @@ import pytest
 from activities.errors import NotConfigured, Refused
 from activities.host import Host, HostNames, RecentDeployments
 from activities.redis_findings import Finding
+from activities.redis_pings import Pings
 from activities.words import CUT_BYTES, Nothing
 from tests.activities.attempts import run
 from tests.activities.scripted_host import SECRET, ScriptedHost, scripted_host
@@ -81,7 +82,7 @@ async def test_one_part_that_cannot_be_read_does_not_take_the_others_with_it(mac
 async def test_what_redis_says_from_the_host_is_told_apart(machine, said, finding, good):
     machine.redis_said = said
 
-    pong = await run(host(machine).redis_ping, Nothing())
+    pong = await run(host(machine).redis_ping, Pings())
     sample = await host(machine).redis_look()
 
     assert (pong.answered, pong.finding) == (finding is Finding.NONE, finding)
@@ -102,7 +103,7 @@ async def test_a_host_that_cannot_be_entered_is_unknown_not_a_redis_that_is_down
 async def test_a_redis_that_lets_redis_cli_wait_has_timed_out(machine):
     machine.hang = {"redis-cli"}
 
-    pong = await run(host(machine, redis_seconds=0.2).redis_ping, Nothing())
+    pong = await run(host(machine, redis_seconds=0.2).redis_ping, Pings())
 
     assert (pong.answered, pong.finding) == (False, Finding.TIMEOUT)
 
@@ -117,7 +118,7 @@ async def test_a_missing_redis_cli_is_no_finding_about_redis(machine):
     machine.redis_said = (127, "", "sh: 1: redis-cli: not found\n")
 
     with pytest.raises(Refused, match="redis-cli is not installed"):
-        await run(host(machine).redis_ping, Nothing())
+        await run(host(machine).redis_ping, Pings())
 
 
 async def test_the_service_of_redis_is_described(machine):

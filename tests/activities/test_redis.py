@@ -11,6 +11,7 @@ from activities.errors import Refused, Unavailable
 from activities.redis import Redis
 from activities.redis_findings import Finding
 from activities.redis_keys import ScanBudget
+from activities.redis_pings import Pings
 from activities.words import Nothing
 from deploy.local.processes import free_port
 from deploy.local.valkey import Valkey
@@ -20,7 +21,7 @@ PASSWORD = "correct-horse-battery"
 
 
 async def ping(url: str, *, seconds: float = 3.0):
-    return await run(Redis(SecretStr(url), seconds=seconds).ping, Nothing())
+    return await run(Redis(SecretStr(url), seconds=seconds).ping, Pings())
 
 
 async def test_a_server_that_answers_tells_its_version_and_age(valkey: Valkey):
@@ -67,7 +68,7 @@ async def test_a_redis_out_of_reach_is_an_answer(
     where = url.format(password=PASSWORD, port=valkey.port, locked=locked.port, free=free_port())
     asked = Redis(SecretStr(where), seconds=2.0)
 
-    pong = await run(asked.ping, Nothing())
+    pong = await run(asked.ping, Pings())
     sample = await asked.ping_sample()
     with pytest.raises((Refused, Unavailable)) as failed:
         await run(asked.memory, Nothing())
@@ -171,7 +172,7 @@ async def test_a_user_who_may_only_ping_is_told_so(client, valkey: Valkey):
     await client.execute_command("ACL", "SETUSER", "pinger", "on", f">{PASSWORD}", "+ping")
     asked = Redis(SecretStr(f"redis://pinger:{PASSWORD}@127.0.0.1:{valkey.port}/0"))
 
-    pong = await run(asked.ping, Nothing())
+    pong = await run(asked.ping, Pings())
     with pytest.raises(Refused, match="INFO"):
         await run(asked.memory, Nothing())
     with pytest.raises(Refused, match="forbidden"):

@@ -8,6 +8,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.redis import Redis
 from activities.redis_findings import Finding
 from activities.redis_keys import ScanBudget, shown
+from activities.redis_pings import Pings
 from activities.words import Nothing
 from deploy.local.valkey import Valkey
 from tests.activities.databases import run, until
@@ -85,7 +86,7 @@ async def test_a_snapshot_that_fails_does_not_persist(tmp_path: Path):
             return memory if memory.last_save_failed else None
 
         memory = await until(failing)
-        pong = await run(asked.ping, Nothing())
+        pong = await run(asked.ping, Pings())
         await server.kill()  # asked to stop, it would try to save, and stay
 
     assert memory.rdb

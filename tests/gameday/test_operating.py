@@ -16,6 +16,7 @@ from activities.pm2 import Pm2
 from activities.processes import App, ProcessManager, RollingRestart, Scale
 from activities.prometheus import Prometheus, Query
 from activities.prometheus_api import PrometheusApi
+from activities.redis_pings import Pings
 from activities.services import RestartService, Services
 from activities.ssh import Login, Ssh
 from activities.switches import DECLARED, SetSwitches, Switch, Switches
@@ -52,7 +53,7 @@ async def test_the_host_tells_what_it_has(at, ssh):
     capacity = await run(host.capacity, Nothing())
     assert capacity.unread == ()
     assert 0 < capacity.memory_available_bytes < capacity.memory_total_bytes
-    assert (await run(host.redis_ping, Nothing())).answered
+    assert (await run(host.redis_ping, Pings())).answered
     assert (await run(host.redis_service, Nothing())).self_hosted
     deployments = await run(host.recent_deployment, RecentDeployments(most=2))
     assert [each.release for each in deployments.last] == ["v1.42.0", "v1.41.1"]

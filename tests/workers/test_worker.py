@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.testing import ActivityEnvironment
 
 from activities.errors import NotConfigured, Unavailable
+from activities.redis_pings import Pings
 from activities.verification import Answering, Outcome, Sample, Verdict, Verification, Watch
 from activities.words import Nothing
 from workers.composition import compose
@@ -103,7 +104,7 @@ async def test_what_is_not_set_up_says_which_setting_it_needs():
         [ping] = [e for e in composition[Queue.PROBES] if activity_name(e) == "redis.ping"]
 
         with pytest.raises(NotConfigured, match="RESPONDER_REDIS__URL"):
-            await ActivityEnvironment().run(ping, Nothing())
+            await ActivityEnvironment().run(ping, Pings())
 
 
 @activity.defn(name="leaks.ours")
