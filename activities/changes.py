@@ -25,12 +25,24 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+from pydantic import AwareDatetime
 from temporalio import activity
 
 from activities.errors import NotConfigured, Refused, Unwell
+from activities.words import Answer
 
 READ = ".read"
 UNDO = ".undo"
+RENEW = ".renew"
+"""(order, before) -> Renewed: moves the expiry of a change that ends by itself."""
+STAGE = ".stage"
+"""(order, before, share) -> Done: gives a share of it back; 0 takes all of it again."""
+
+
+class Renewed(Answer):
+    """Until when a change that ends by itself now lasts."""
+
+    until: AwareDatetime
 
 
 class Targets:

@@ -16,6 +16,7 @@ _LOGS_BYTES = 2 * 1024 * 1024
 
 WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,127}")
 PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
+FILE = re.compile(r"\.?[A-Za-z0-9_][A-Za-z0-9_.-]{0,60}")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 SETTABLE = re.compile(r"[A-Za-z0-9_.:%=,-]{1,200}")
@@ -51,6 +52,17 @@ def redis_ping(host: str, port: int, seconds: float = 5.0) -> Command:
     """Ask Redis from where the API runs; the password is the host's own REDISCLI_AUTH."""
     words = ("redis-cli", "-h", _word(host), "-p", str(int(port)), "ping")
     return Command(words, seconds=seconds)
+
+
+def database_ready(host: str, port: int, seconds: int = 3) -> Command:
+    """Ask whether PostgreSQL takes connections from where the API runs; nobody logs in."""
+    words = ("pg_isready", "-h", _word(host), "-p", str(int(port)), "-t", str(int(seconds)))
+    return Command(words, seconds=seconds + 3.0)
+
+
+def resolve(host: str) -> Command:
+    """Ask whether a name has an address; exit status 2 is "no"."""
+    return Command(("getent", "hosts", _word(host)), seconds=5.0)
 
 
 def unit(name: str) -> Command:
@@ -97,6 +109,47 @@ def restart_with(app: str, environment: Mapping[str, str]) -> Command:
     return Command(words, changes=True, seconds=60.0)
 
 
+def current_release(root: str) -> Command:
+    """Read which release folder runs."""
+    return Command(("readlink", f"{_path(root)}/current"))
+
+
+def releases(root: str, ready: str, left: str, lock: str) -> Command:
+    """List which release folders are built or were left, and whether a rollout holds its lock."""
+    root = _path(root)
+    wanted = [f"{root}/releases/*/{_file(name)}" for name in (ready, left)]
+    wanted.append(f"{root}/{_file(lock)}")
+    tests = [word for path in wanted for word in ("-o", "-path", path)][1:]
+    # -H: the root may itself be a link; nothing within is followed.
+    words = ("find", "-H", root, "-maxdepth", "3", "(", *tests, ")", "-printf", "%P\\n")
+    return Command(words)
+
+
+def prepare_release(root: str, name: str) -> Command:
+    """Make a link to a release beside the one that counts."""
+    root = _path(root)
+    words = ("ln", "-sfn", f"{root}/releases/{_word(name)}", f"{root}/.current-next")
+    return Command(words, changes=True)
+
+
+def point_to_release(root: str) -> Command:
+    """Put that link in the place of the one that counts, in one move."""
+    root = _path(root)
+    words = ("mv", "-fT", f"{root}/.current-next", f"{root}/current")
+    return Command(words, changes=True)
+
+
+def mark_release(root: str, name: str, mark: str) -> Command:
+    """Mark a release folder as one not to go back to."""
+    path = f"{_path(root)}/releases/{_word(name)}/{_file(mark)}"
+    return Command(("touch", path), changes=True)
+
+
+def reload(app: str) -> Command:
+    """Replace the instances one after the other, each once its successor listens."""
+    return Command(("pm2", "reload", _app(app)), changes=True, seconds=120.0)
+
+
 def logs(app: str) -> Command:
     """Read the last lines that an application wrote."""
     words = ("pm2", "logs", _app(app), "--lines", "100", "--nostream")
@@ -112,6 +165,16 @@ def _app(name: str) -> str:
 
 def _word(text: str) -> str:
     return _checked(WORD, text)
+
+
+def _file(name: str) -> str:
+    return _checked(FILE, name)
+
+
+def _path(text: str) -> str:
+    if "/.." in text:
+        raise Refused(f"{text[:60]!r} may not stand in a command")
+    return _checked(PATH, text)
 
 
 def _variable(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import AwareDatetime, Field
 
 from activities.kept import Kept
+from activities.verification import Condition
 from activities.words import Risk
 
 
@@ -61,6 +62,28 @@ class PlannedStep(Kept):
     """Key of a step whose approval covers this one too: both effects are shown in one
     question."""
     apply_seconds: float = 120.0
+    mends: bool = True
+    """Whether it can end what is wrong; what cannot is not waited for: the next step follows."""
+    behind: Condition | None = None
+    """What recovery is measured by while this is in place: users are kept away, so that what is
+    measured of their traffic says nothing."""
+    stages: list[float] = Field(default_factory=list)
+    """Shares of it that are given back one after the other, each verified, before the undo."""
+    lasts_seconds: float = 0.0
+    """After so long it ends by itself, unless it is renewed; 0: it does not end."""
+    renew_seconds: float = 0.0
+    """How often it is renewed while it is in place."""
+    proves: Condition | None = None
+    """What shows that it works, where it is not meant to end the incident by itself: then the
+    next step follows at once; without the proof, none that needs this one."""
+    completes: str = ""
+    """Key of the step that this one completes: once it is made both are one change, undone at
+    once to what stood before the first."""
+    undo_when: Condition | None = None
+    """What must have held for `undo_hold_seconds` before it is undone."""
+    undo_hold_seconds: float = 0.0
+    cool_down_seconds: float = 0.0
+    """Its own cool-down, where that is longer than the policy's."""
 
     state: StepState = StepState.PLANNED
     said: str = ""
@@ -79,11 +102,27 @@ class PlannedStep(Kept):
     undo_tries: int = 0
     left: str = ""
     """Why its undo is left to people; empty while it is ours."""
+    share: float = 0.0
+    """How much of it has been given back in stages."""
+    stage_fails: int = 0
+    """How many stages failed."""
+    expires_at: AwareDatetime | None = None
+    renew_at: AwareDatetime | None = None
+    half_time_at: AwareDatetime | None = None
+    """When a person is told that it goes on."""
+    renewals: int = 0
+    renewal_failed: str = ""
+    """Why the last renewal failed; empty while they succeed."""
 
     @property
     def open(self) -> bool:
         """Whether it is still ahead of us."""
         return self.state in (StepState.PLANNED, StepState.ASKED)
+
+    @property
+    def blinds(self) -> bool:
+        """Whether it keeps users away now."""
+        return self.behind is not None and self.in_place and self.share < 1
 
     @property
     def in_place(self) -> bool:

@@ -46,7 +46,19 @@ class Answering(Order):
     checks: tuple[Name, ...] = Field(min_length=1)
 
 
-Condition = Annotated[Below | Answering, Field(discriminator="kind")]
+class Every(Order):
+    """Recovered while every condition holds, looked at in order: one that does not ends the look.
+
+    What stands later costs more, or means nothing before the earlier ones hold.
+    """
+
+    kind: Literal["every"] = "every"
+    conditions: tuple[Annotated[Below | Answering, Field(discriminator="kind")], ...] = Field(
+        min_length=1
+    )
+
+
+Condition = Annotated[Below | Answering | Every, Field(discriminator="kind")]
 
 
 class Sample(Answer):

@@ -39,7 +39,7 @@ from activities.ssh import Login, Ssh
 from activities.switches import DECLARED, Switches
 from activities.verification import Condition, Sample, Verification
 from workers.email_parts import email
-from workers.looks import answering, careful
+from workers.looks import answering, careful, in_order
 from workers.outage_parts import outage
 from workers.parts import Activity, Parts
 from workers.settings import Settings, SettingsWrong, variable
@@ -74,7 +74,7 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
             _host(parts, settings, targets, http, ssh)
             await _telling(parts, settings, http, stack)
             outside_looks(parts, settings, http)
-            await outage(parts, settings, ssh, stack)
+            await outage(parts, settings, ssh=ssh, targets=targets, http=http, stack=stack)
             email(parts, settings)
         except SettingsWrong:
             raise
@@ -120,7 +120,7 @@ def _watching(
         parts.lack("Prometheus", variable("prometheus", "url"), Prometheus)
     # The checks are added by the systems below; the look finds them there when it is asked.
     looks = {"below": careful(look), "answering": careful(answering(parts.checks))}
-    parts.add(Verification(looks))
+    parts.add(Verification(looks | {"every": in_order(looks)}))
 
     alerting = settings.alertmanager
     if alerting.url:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
 from activities.errors import Failed
-from activities.verification import Answering, Condition, Look, Sample, unknown
+from activities.verification import Answering, Condition, Every, Look, Sample, unknown
 
 Check = Callable[[], Awaitable[Sample]]
 """Looks once from one vantage point."""
@@ -31,6 +31,22 @@ def answering(checks: Mapping[str, Check]) -> Look:
             return unknown(now, f"this worker has no check {', '.join(strangers)}")
         samples = await asyncio.gather(*(guarded(name, checks[name]) for name in condition.checks))
         return together(list(samples))
+
+    return look
+
+
+def in_order(looks: Mapping[str, Look]) -> Look:
+    """Make the look at several conditions, which ends with the first that does not hold."""
+
+    async def look(condition: Condition) -> Sample:
+        if not isinstance(condition, Every):
+            return unknown(datetime.now(UTC), "only asks several conditions")
+        samples: list[Sample] = []
+        for each in condition.conditions:
+            samples.append(await looks[each.kind](each))
+            if not samples[-1].good:
+                return samples[-1]
+        return together(samples)
 
     return look
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.changes import READ, UNDO, attempt
+from activities.changes import READ, RENEW, STAGE, UNDO, attempt
 from activities.errors import NotConfigured
 from workers.looks import Check
 from workflows.efforts import Queue
@@ -39,7 +39,9 @@ class Parts:
         named = {activity_name(each): each for each in activities}
         for name, each in named.items():
             # A change is known by what is read before it.
-            change = name.removesuffix(READ).removesuffix(UNDO) + READ in named
+            parts = (READ, UNDO, RENEW, STAGE)
+            whole = next((name.removesuffix(e) for e in parts if name.endswith(e)), name)
+            change = whole + READ in named
             self.activities[queue or (Queue.CHANGES if change else Queue.PROBES)].append(each)
 
 
@@ -53,9 +55,9 @@ def absent(kind: type, system: str, setting: str) -> list[Activity]:
     """Make an activity that raises `NotConfigured` for each that *kind* would have."""
 
     def refusing(name: str) -> Activity:
-        # Two arguments, for a change has them; a probe's one is enough.
+        # Two arguments, for a change has them, and three for a stage; a probe's one is enough.
         @activity.defn(name=name)
-        async def refuse(ask: Any, before: Any = None) -> Any:  # noqa: ARG001
+        async def refuse(ask: Any, before: Any = None, share: float = 0) -> Any:  # noqa: ARG001
             # A worker that had it set up may have begun a change that comes to this one now.
             with attempt() if before is not None else nullcontext():
                 raise NotConfigured(system, setting)

@@ -19,7 +19,7 @@ from pydantic_settings import (
 from activities.commands import WORD
 from activities.pagerduty import DEFAULT_ROUTE
 from workers.email_settings import EmailSettings
-from workers.outage_settings import ReachSettings
+from workers.outage_settings import MaintenanceSettings, ReachSettings
 from workers.sections import (
     AlertmanagerSettings,
     CodecSettings,
@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     postgres: PostgresSettings = PostgresSettings()
     host: HostSettings = HostSettings()
     reach: ReachSettings = ReachSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     processes: ProcessesSettings = ProcessesSettings()
     slack: SlackSettings = SlackSettings()
     pagerduty: PagerDutySettings = PagerDutySettings()

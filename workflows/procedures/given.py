@@ -63,6 +63,18 @@ class Given(Order):
     load_high_ratio: float = 0.9
     """Of the load for each processor of the API's host."""
     long_statement_seconds: float = 60
+    maintenance_message: str = Field(
+        default="We are working on it. Your data are safe; please try again in a few minutes.",
+        min_length=1,
+        max_length=500,
+    )
+    """What users read on the maintenance page."""
+    maintenance_minutes: float = Field(default=30, ge=2, le=24 * 60)
+    """The maintenance page ends by itself after these, unless it is renewed."""
+    maintenance_stages: tuple[float, ...] = (0.1, 0.5, 1.0)
+    """Shares of the users that are let through one after the other."""
+    maintenance_checks: tuple[str, ...] = Field(default=("flows.all",), min_length=1)
+    """What recovery is measured by behind the page: user flows by its bypass header."""
     runbook: str = ""
     """Address of the runbook that people read; its sections are linked where it is set."""
     variables: dict[Switch, str] = Field(default_factory=dict)

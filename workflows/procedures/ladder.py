@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from activities.record import Asks, PlannedStep
+from activities.verification import Condition
 from activities.words import Order, Risk
 from workflows.procedures.probes import activity_name
 
@@ -33,13 +34,26 @@ class Step:
     needs: str = ""
     approved_with: str = ""
     apply_seconds: float = 120.0
+    mends: bool = True
+    """Whether it can end what is wrong; what cannot is not waited for: the next step follows."""
+    behind: Condition | None = None
+    """What recovery is measured by while it keeps users away."""
+    stages: tuple[float, ...] = ()
+    """Shares of it that are given back one after the other, each verified, before the undo."""
+    lasts_seconds: float = 0.0
+    """After so long it ends by itself, unless it is renewed."""
+    renew_seconds: float = 0.0
+    proves: Condition | None = None
+    completes: str = ""
+    undo_when: Condition | None = None
+    undo_hold_seconds: float = 0.0
+    cool_down_seconds: float = 0.0
 
     def planned(self) -> PlannedStep:
         """Give the form that travels: activity name and JSON."""
         flat = {each.name: getattr(self, each.name) for each in fields(self)}
-        return PlannedStep(
-            **flat | {"order": self.order.model_dump(mode="json"), "details": list(self.details)}
-        )
+        lists = {"details": list(self.details), "stages": list(self.stages)}
+        return PlannedStep(**flat | lists | {"order": self.order.model_dump(mode="json")})
 
 
 def step(
@@ -59,6 +73,11 @@ def step(
     needs: str = "",
     approved_with: str = "",
     apply_seconds: float = 120.0,
+    mends: bool = True,
+    behind: Condition | None = None,
+    stages: tuple[float, ...] = (),
+    lasts_seconds: float = 0.0,
+    renew_seconds: float = 0.0,
 ) -> Step:
     """Plan a change with an order that it takes; *key* defaults to ``activity@target``."""
     name = activity_name(change)
@@ -78,6 +97,11 @@ def step(
         needs=needs,
         approved_with=approved_with,
         apply_seconds=apply_seconds,
+        mends=mends,
+        behind=behind,
+        stages=stages,
+        lasts_seconds=lasts_seconds,
+        renew_seconds=renew_seconds,
     )
 
 
@@ -105,6 +129,6 @@ class Ladder:
         if len(set(keys)) != len(keys):
             raise ValueError(f"two steps of a ladder have the same key: {keys}")
         for position, each in enumerate(self.steps):
-            named = {each.needs, each.approved_with} - {""}
+            named = {each.needs, each.approved_with, each.completes} - {""}
             if not named <= set(keys[:position]):
                 raise ValueError(f"{each.key} builds on a step that is not before it: {named}")

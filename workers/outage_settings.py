@@ -1,0 +1,47 @@
+"""Settings of an outage: the database from both sides, and the page that users see meanwhile."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from activities.cloudflare_kv import CLOUDFLARE_URL
+from activities.edge import BYPASS_HEADER
+from workers.sections import Section
+from workers.values import Address, Token, Web, Word
+
+Header = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,60}$")]
+_NOTHING = SecretStr("")
+
+
+class ReachSettings(Section):
+    """The database as the API's host reaches it: the second of two vantage points."""
+
+    database_host: Address = ""
+    """Empty: only the worker looks, and nothing is held for down on its word alone."""
+    database_port: int = Field(default=5432, gt=0, le=65535)
+
+
+class MaintenanceSettings(Section):
+    """The maintenance page: a flag in Cloudflare's key-value store, read by a Worker."""
+
+    account: Word = ""
+    namespace: Word = ""
+    key: Word = "maintenance"
+    token: SecretStr = _NOTHING
+    """May edit Workers KV Storage."""
+    base_url: Web = CLOUDFLARE_URL
+    public_url: Web = ""
+    """What users call: after a change it is seen there whether the page is shown."""
+    spread_seconds: float = Field(default=90, ge=0, le=170)
+    """Given to the flag to arrive at every edge."""
+    bypass_header: Header = BYPASS_HEADER
+    bypass_secret: Token = _NOTHING
+    """The header's value: whoever sends it goes through the page. The Worker has it as a secret."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.token.get_secret_value() and not (self.account and self.namespace):
+            raise ValueError("a token needs account and namespace too")
+        return self
