@@ -47,8 +47,10 @@ class Steps:
             needed = next((other for other in ladder if other.key == step.needs), None)
             if needed is not None and not needed.in_place and not needed.open:
                 self._skip(step, f"skipped: it needs a step that was not taken ({needed.effect})")
-                continue
-            return step
+            elif needed is not None and needed.proves and needed.state is not StepState.HELPED:
+                self._skip(step, f"skipped: this was not seen to work: {needed.effect}")
+            else:
+                return step
         return None
 
     async def allowed(self, step: PlannedStep) -> bool:
@@ -92,7 +94,14 @@ class Steps:
             return step.state is StepState.UNCERTAIN
         step.state, step.said, step.ended_at = StepState.DONE, done.said, case.now
         case.note("step", done.said, tell=True)
+        self._complete(step)
         return True
+
+    def _complete(self, step: PlannedStep) -> None:
+        """Make *step* and the one it completes one change, undone to what stood before both."""
+        for first in self._case.record.ladder:
+            if step.completes and first.key == step.completes and first.in_place:
+                step.before, first.undo = first.before, False
 
     async def undo(self, step: PlannedStep) -> bool:
         """Put back what was there before *step*; tell whether it was."""
@@ -220,7 +229,7 @@ class Steps:
         """Say what forbids *step* now (PROCEDURES, "Guards over all procedures")."""
         case, policy = self._case, self._case.policy
         others = [s for s in case.record.steps if s is not step and s.target == step.target]
-        cool = case.now - policy.seconds(policy.cool_down_seconds)
+        cool = case.now - policy.seconds(max(policy.cool_down_seconds, step.cool_down_seconds))
         if any(s.key == step.key and s.started_at and s.started_at > cool for s in others):
             return "skipped: it was done on this target a moment ago"
         if not step.restarts:
@@ -228,11 +237,16 @@ class Steps:
         restarting = [s for s in others if s.restarts]
         times = self._restarts(step)
         # One restart is kept for the undo, of this step or of one that is in place.
-        spare = step.undo or any(s.undo and s.in_place for s in restarting)
+        spare = any(self._soon_undone(s) for s in (step, *(s for s in restarting if s.in_place)))
         if len(times) + spare >= policy.restarts_of_a_target:
             kept = ", and one more is kept for the undo" if spare else ""
             return f"skipped: {step.target} was restarted {len(times)} times of late{kept}"
         return ""
+
+    def _soon_undone(self, step: PlannedStep) -> bool:
+        """Whether the undo of *step* may fall into the time for which restarts are counted."""
+        window = self._case.policy.restarts_within_seconds
+        return step.undo and not (step.undo_when and step.undo_hold_seconds >= window)
 
 
 def _surely_nothing(error: ActivityError) -> bool:

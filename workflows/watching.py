@@ -10,7 +10,7 @@ from temporalio.exceptions import ActivityError
 
 from activities.charts import Chart, chart_of
 from activities.record import Record, WatchRecord
-from activities.verification import Outcome, Verdict, Verification, Watch
+from activities.verification import Condition, Outcome, Verdict, Verification, Watch
 from workflows.case import Case, why
 from workflows.efforts import said, watch
 
@@ -32,9 +32,14 @@ class Watcher:
         *,
         every_seconds: float | None = None,
         hold: bool = False,
+        condition: Condition | None = None,
+        good_looks: int = 0,
         interrupted: Callable[[], bool],
     ) -> Verdict | None:
-        """Watch the procedure's condition; None when there is none or *interrupted* came first."""
+        """Watch the procedure's condition; None when there is none or *interrupted* came first.
+
+        Another *condition* says nothing of the incident: of its watch only the outcome is kept.
+        """
         case, record = self._case, self._case.record
         if record.facts is None:
             return None
@@ -43,11 +48,11 @@ class Watcher:
         window = policy.seconds(seconds)
         started = case.now
         ask = Watch(
-            condition=record.facts.condition,
+            condition=condition or record.facts.condition,
             window_seconds=window.total_seconds(),
             every_seconds=every.total_seconds(),
             hold=hold,
-            needed=policy.good_looks,
+            needed=good_looks or policy.good_looks,
         )
         watching = workflow.start_activity_method(
             Verification.watch, ask, **said(watch(every, window), label)
@@ -63,6 +68,9 @@ class Watcher:
             verdict = Verdict(
                 outcome=Outcome.UNKNOWN, samples=(), said=f"could not watch: {why(error)}"
             )
+        if condition is not None:
+            case.note("verification", f"{label}: {verdict.outcome.value} ({verdict.said})")
+            return verdict
         self._keep(label, started, verdict)
         if verdict.outcome in (Outcome.NOT_RECOVERED, Outcome.IMPROVING):
             case.surely_broken()
