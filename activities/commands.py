@@ -115,13 +115,13 @@ def current_release(root: str) -> Command:
 
 
 def releases(root: str, ready: str, left: str, lock: str) -> Command:
-    """List which release folders are built or were left, and whether a rollout holds its lock."""
+    """List which release folders are built or were left, when the link was made, and the lock."""
     root = _path(root)
     wanted = [f"{root}/releases/*/{_file(name)}" for name in (ready, left)]
-    wanted.append(f"{root}/{_file(lock)}")
+    wanted += [f"{root}/{_file(lock)}", f"{root}/current"]
     tests = [word for path in wanted for word in ("-o", "-path", path)][1:]
-    # -H: the root may itself be a link; nothing within is followed.
-    words = ("find", "-H", root, "-maxdepth", "3", "(", *tests, ")", "-printf", "%P\\n")
+    # -H: the root may itself be a link; nothing within is followed. %C: a move sets that time.
+    words = ("find", "-H", root, "-maxdepth", "3", "(", *tests, ")", "-printf", "%C@ %P\\n")
     return Command(words)
 
 

@@ -5,27 +5,58 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from activities import commands
-from activities.errors import Refused
+from activities.errors import Ambiguous, NotConfigured, Refused
 from activities.host import last_lines
 from activities.redaction import plain
 from activities.ssh import Ssh
-from activities.supervisor import Process, Processes
+from activities.supervisor import Process, Processes, Releases
 
 _LOG_BYTES = 4 * 1024
+_UNDER_WAY = "already in progress"
+
+
+@dataclass(frozen=True)
+class ReleaseFolders:
+    """Where releases lie on the host: ``releases/<name>``, and ``current``, a link to one."""
+
+    root: str
+    """Absolute path."""
+    ready: str = ".ready"
+    """A file that a deployment writes into the folder last, once it is built."""
+    left: str = ".rolled-back"
+    """A file that we write into a folder which an incident has left."""
+    lock: str = "deploy.lock"
+    """A file in the root while a deployment is under way."""
 
 
 class Pm2:
     """One application under pm2."""
 
-    def __init__(self, ssh: Ssh, app: str, *, variables: Collection[str] = ()) -> None:
-        """Take the application, and the *variables* of its environment that may be looked at."""
+    def __init__(
+        self,
+        ssh: Ssh,
+        app: str,
+        *,
+        variables: Collection[str] = (),
+        folders: ReleaseFolders | None = None,
+    ) -> None:
+        """Take the application; nothing is asked yet.
+
+        Args:
+            ssh: The way to the host.
+            app: Its name.
+            variables: Those of its environment that may be looked at.
+            folders: Where its releases lie, if they are prebuilt.
+        """
         self._ssh = ssh
         self._app = app
         self._variables = frozenset(variables)
+        self._folders = folders
 
     @property
     def app(self) -> str:
@@ -67,6 +98,60 @@ class Pm2:
         ran = await self._ssh.run(commands.logs(self._app))
         return (await asyncio.to_thread(last_lines, ran, _LOG_BYTES)).text
 
+    async def releases(self) -> Releases:
+        """List the release folders that are built, and read to which of them the link goes."""
+        at = self._where
+        async with self._ssh.session() as session:
+            current = await session.run(commands.current_release(at.root))
+            listed = await session.run(commands.releases(at.root, at.ready, at.left, at.lock))
+        if listed.truncated:
+            raise Refused("the list of releases is larger than is read")
+        found = _found(listed.must())
+        left = {path[1] for path in found if path[-1] == at.left}
+        ready = {path[1] for path in found if path[-1] == at.ready}
+        return Releases(
+            running=_named(current.must().strip(), at.root),
+            since=found.get(("current",)),
+            ready=tuple(sorted(ready - left)),
+            left=tuple(sorted(ready & left)),
+            rolling=f"{at.lock} is there: a deployment is under way" if (at.lock,) in found else "",
+        )
+
+    async def switch_release(self, to: str, *, leaving: str) -> None:
+        """Point the link to another folder and reload; each part may be done twice."""
+        at = self._where
+        async with self._ssh.session() as session:
+            (await session.run(commands.mark_release(at.root, leaving, at.left))).must()
+            (await session.run(commands.prepare_release(at.root, to))).must()
+            (await session.run(commands.point_to_release(at.root))).must()
+            ran = await session.run(commands.reload(self._app))
+        if ran.status and _UNDER_WAY in plain(ran.out + ran.err):
+            raise Ambiguous(f"{self._app} is being reloaded already: look again")
+        ran.must()
+
+    @property
+    def _where(self) -> ReleaseFolders:
+        if self._folders is None:
+            raise NotConfigured("releases on the API's host", "releases.root")
+        return self._folders
+
+
+def _found(listed: str) -> dict[tuple[str, ...], datetime]:
+    """Read the paths that `find` printed, each with the time at which it was put there."""
+    try:
+        lines = [line.split(" ", 1) for line in listed.splitlines()]
+        return {
+            tuple(path.split("/")): datetime.fromtimestamp(float(at), UTC) for at, path in lines
+        }
+    except (ValueError, OverflowError):
+        raise Refused("the list of releases cannot be read") from None
+
+
+def _named(link: str, root: str) -> str:
+    """Name the release that the link goes to; a link that leaves the folder names none."""
+    folder, _, name = link.removeprefix(f"{root}/").rstrip("/").rpartition("/")
+    return name if folder == "releases" else ""
+
 
 def parsed(shown: str, app: str, variables: Collection[str]) -> Processes:
     """Read ``pm2 jlist``; of each environment only *variables* are kept."""
@@ -79,6 +164,13 @@ def parsed(shown: str, app: str, variables: Collection[str]) -> Processes:
     return Processes(
         app=app, instances=tuple(sorted(instances, key=lambda i: i.id)), environment=shared
     )
+
+
+def log_files(shown: str, app: str) -> list[str]:
+    """Read from ``pm2 jlist`` where an application logs to, each file once."""
+    environments = (each.get("pm2_env") or {} for each in _listed(shown) if each.get("name") == app)
+    named = (env.get(key) for env in environments for key in ("pm_out_log_path", "pm_err_log_path"))
+    return list(dict.fromkeys(str(path) for path in named if path and path != "/dev/null"))
 
 
 def _listed(shown: str) -> list[dict[str, Any]]:

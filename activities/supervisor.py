@@ -69,6 +69,21 @@ class Processes(Answer):
         return "; ".join(states)
 
 
+class Releases(Answer):
+    """The releases that can be run without building anything, and the one that runs."""
+
+    running: str
+    """Empty where that cannot be told."""
+    since: AwareDatetime | None = None
+    """Since when what is started is that one, by the same clock as the processes' starts."""
+    ready: tuple[str, ...] = ()
+    """Built, and no incident has left them; in no order."""
+    left: tuple[str, ...] = ()
+    """Built, but an incident has rolled back from them."""
+    rolling: str = ""
+    """The rollout that is under way, in words; empty is none."""
+
+
 class Supervisor(Protocol):
     """A process manager with one application."""
 
@@ -94,6 +109,12 @@ class Supervisor(Protocol):
 
     async def logs(self) -> str:
         """Give the last lines that were written, without credentials."""
+
+    async def releases(self) -> Releases:
+        """List the releases that are built: folders of a host, revisions of a Deployment."""
+
+    async def switch_release(self, to: str, *, leaving: str) -> None:
+        """Run *to* from now on, and mark *leaving* as one not to go back to; safe to repeat."""
 
 
 async def ready(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,10 @@ from activities.redaction import READ, beginning
 
 _MOST_BYTES = 4 * 1024 * 1024
 _SAID = 300
+
+
+class NoName(Unavailable):
+    """Its name cannot be resolved: there is none, or it is we who cannot ask for it."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +39,23 @@ class Answered:
 
     def json(self, system: str) -> dict[str, Any]:
         """Read an object; a page of HTML, or half an answer, is none."""
-        try:
-            found = None if self.cut else json.loads(self.body)
-        except (ValueError, RecursionError):
-            found = None
+        found = self._parsed()
         if not isinstance(found, dict):
             raise Unavailable(f"{system} answered {self.status}, but not with the JSON it should")
         return found
+
+    def listed(self, system: str) -> list[dict[str, Any]]:
+        """Read a list of objects; anything else is none."""
+        found = self._parsed()
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise Unavailable(f"{system} answered {self.status}, but not with the list it should")
+        return found
+
+    def _parsed(self) -> Any:
+        try:
+            return None if self.cut else json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
 
 
 class Web:
@@ -97,18 +113,24 @@ class Web:
                 body, cut = await self._some(answer)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             # Nothing was sent.
-            raise Unavailable(self._unreached(error)) from None
+            cause = _root(error)
+            kind = NoName if isinstance(cause, socket.gaierror) else Unavailable
+            raise kind(self._unreached(cause)) from None
         except (httpx.TimeoutException, TimeoutError):
             raise lost(f"{self.system} did not answer within {self._seconds:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # Not its text, and not chained: it holds the request, and that our credentials.
-            raise lost(self._unreached(error)) from None
+            raise lost(self._unreached(_root(error))) from None
         return Answered(answer.status_code, answer.headers, body, cut)
 
     def refused(self, answer: Answered, said: str = "", *, writes: bool = False) -> Failed:
         """Classify an answer that is no success; *said* is the reason that it gives, if any."""
-        quoted = beginning(said, _SAID, *self._secrets, cut=len(said) > READ)
+        quoted = self.quoted(said)
         return from_status(self.system, answer.status, quoted, answer.headers, writes=writes)
+
+    def quoted(self, said: str) -> str:
+        """Give the beginning of what the far side said, without credentials."""
+        return beginning(said, _SAID, *self._secrets, cut=len(said) > READ)
 
     async def _some(self, answer: httpx.Response) -> tuple[bytes, bool]:
         kept = bytearray()
@@ -118,5 +140,18 @@ class Web:
                 return bytes(kept[: self._most]), True
         return bytes(kept), False
 
-    def _unreached(self, error: Exception) -> str:
-        return f"{self.system} cannot be reached ({type(error).__name__})"
+    def _unreached(self, cause: BaseException) -> str:
+        kinds: dict[type[BaseException], str] = {
+            socket.gaierror: "its name cannot be resolved",
+            ssl.SSLError: "its certificate is not accepted",
+            ConnectionRefusedError: "it refuses the connection",
+        }
+        why = next((said for kind, said in kinds.items() if isinstance(cause, kind)), "")
+        return f"{self.system} cannot be reached ({why or type(cause).__name__})"
+
+
+def _root(error: BaseException) -> BaseException:
+    """Find what the libraries between wrapped."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error

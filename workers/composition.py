@@ -31,14 +31,18 @@ from activities.prometheus import Prometheus
 from activities.prometheus_api import PrometheusApi
 from activities.redis import Redis
 from activities.report import Reports
+from activities.rollbacks import Rollbacks
 from activities.services import Services
 from activities.slack import Slack
 from activities.slack_api import slack_api
 from activities.slack_charts import SlackCharts
 from activities.ssh import Login, Ssh
+from activities.supervisor import Supervisor
 from activities.switches import DECLARED, Switches
 from activities.verification import Condition, Sample, Verification
+from workers.deployment_parts import deployments
 from workers.email_parts import email
+from workers.expo_parts import expo
 from workers.looks import answering, careful, in_order
 from workers.outage_parts import outage
 from workers.parts import Activity, Parts
@@ -67,15 +71,19 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
                 Incidents(),
                 NeighbouringIncidents(),
             )
-            _watching(parts, settings, http, stack)
+            measured = _watching(parts, settings, http, stack)
             _redis(parts, settings)
             await _postgres(parts, settings, targets, stack)
             ssh = _ssh(settings)
-            _host(parts, settings, targets, http, ssh)
+            host, supervisor = _host(parts, settings, targets, http, ssh)
+            deployments(
+                parts, settings, http, host=host, supervisor=supervisor, prometheus=measured
+            )
             await _telling(parts, settings, http, stack)
-            outside_looks(parts, settings, http)
+            outside_looks(parts, settings, targets, http)
             await outage(parts, settings, ssh=ssh, targets=targets, http=http, stack=stack)
             email(parts, settings)
+            expo(parts, settings, http)
         except SettingsWrong:
             raise
         except ValueError as error:
@@ -98,11 +106,12 @@ def _given(settings: Settings) -> Given:
 
 def _watching(
     parts: Parts, settings: Settings, http: httpx.AsyncClient, stack: AsyncExitStack
-) -> None:
+) -> PrometheusApi | None:
     async def blind(condition: Condition) -> Sample:  # noqa: ARG001
         raise NotConfigured("Prometheus", variable("prometheus", "url"))
 
     measured, look = settings.prometheus, blind
+    api: PrometheusApi | None = None
     if measured.url:
         if measured.authority is not None:
             _there(measured.authority, "prometheus", "authority", certificate=True)
@@ -129,6 +138,7 @@ def _watching(
         parts.add(Alertmanager(http, alerting.url, token=token, basic=basic))
     else:
         parts.lack("Alertmanager", variable("alertmanager", "url"), Alertmanager)
+    return api
 
 
 def _redis(parts: Parts, settings: Settings) -> None:
@@ -175,12 +185,13 @@ def _ssh(settings: Settings) -> Ssh | None:
 
 def _host(
     parts: Parts, settings: Settings, targets: Targets, http: httpx.AsyncClient, ssh: Ssh | None
-) -> None:
+) -> tuple[Host | None, Supervisor | None]:
+    """Add the API's host; give it, and who keeps the releases there."""
     section, given, processes = settings.host, settings.given, settings.processes
     if ssh is None:
-        kinds = (Host, Services, ProcessManager, Switches)
+        kinds = (Host, Services, ProcessManager, Switches, Rollbacks)
         parts.lack("the API's host", variable("host", "address"), *kinds)
-        return
+        return None, None
     names = HostNames(
         app=given.app,
         redis_host=section.redis_host,
@@ -197,13 +208,17 @@ def _host(
     )
     health = Health(http, processes.health_url) if processes.health_url else None
     declared = processes.switches
-    pm2 = Pm2(ssh, given.app, variables=[each.variable for each in declared.values()])
+    folders = settings.releases.folders
+    variables = [each.variable for each in declared.values()]
+    pm2 = Pm2(ssh, given.app, variables=variables, folders=folders)
     parts.add(
         host,
         Services(ssh, units=section.units, targets=targets, pace=pace),
         ProcessManager(pm2, targets=targets, health=health, pace=pace),
         Switches(pm2, targets=targets, declared=declared, health=health, pace=pace),
+        Rollbacks(pm2, targets=targets, health=health, pace=pace),
     )
+    return host, pm2 if folders else None
 
 
 def _there(path: Path, *setting: str, certificate: bool = False) -> None:

@@ -18,8 +18,11 @@ from pydantic_settings import (
 
 from activities.commands import WORD
 from activities.pagerduty import DEFAULT_ROUTE
+from workers.deployment_settings import GitHubSettings, ReleasesSettings, SentrySettings
 from workers.email_settings import EmailSettings
+from workers.expo_settings import ExpoSettings
 from workers.outage_settings import MaintenanceSettings, ReachSettings
+from workers.pages_settings import DashboardSettings, PagesSettings
 from workers.sections import (
     AlertmanagerSettings,
     CodecSettings,
@@ -78,7 +81,13 @@ class Settings(BaseSettings):
     pagerduty: PagerDutySettings = PagerDutySettings()
     status_pages: StatusPagesSettings = StatusPagesSettings()
     flows: FlowsSettings = FlowsSettings()
+    dashboard: DashboardSettings = DashboardSettings()
+    pages: PagesSettings = PagesSettings()
     email: EmailSettings = EmailSettings()
+    expo: ExpoSettings = ExpoSettings()
+    releases: ReleasesSettings = ReleasesSettings()
+    github: GitHubSettings = GitHubSettings()
+    sentry: SentrySettings = SentrySettings()
     reports: ReportsSettings = ReportsSettings()
     policy: Policy = Policy()
     given: Given = Given()

@@ -1,0 +1,72 @@
+"""Puts together who tells of deployments, and Sentry."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+from activities.deployments import DeployLog, Deployments, Source
+from activities.github import GitHub
+from activities.host import Host
+from activities.prometheus_api import PrometheusApi
+from activities.sentry import Sentry
+from activities.supervisor import Supervisor
+from workers.parts import Parts
+from workers.settings import Settings, SettingsWrong, variable
+
+
+def deployments(
+    parts: Parts,
+    settings: Settings,
+    http: httpx.AsyncClient,
+    *,
+    host: Host | None,
+    supervisor: Supervisor | None,
+    prometheus: PrometheusApi | None,
+) -> None:
+    """Add the history of releases from all sources that are set up, and Sentry."""
+    sources: list[Source] = []
+    if host is not None and settings.host.deploy_log:
+        sources.append(DeployLog(host))
+    if settings.github.repository:
+        sources.append(_github(settings, http))
+    if sources:
+        parts.add(Deployments(sources, supervisor=supervisor, prometheus=prometheus))
+    else:
+        setting = f"{variable('host', 'deploy_log')} or {variable('github', 'repository')}"
+        parts.lack("deployments", setting, Deployments)
+    section = settings.sentry
+    if section.token.get_secret_value():
+        parts.add(
+            Sentry(
+                http,
+                section.organization,
+                section.token,
+                project=section.project,
+                environment=section.environment,
+                url=section.base_url,
+            )
+        )
+    else:
+        parts.lack("Sentry", variable("sentry", "token"), Sentry)
+
+
+def _github(settings: Settings, http: httpx.AsyncClient) -> GitHub:
+    section = settings.github
+    paths = {
+        "migrations": section.migrations,
+        "schema": section.schema_files,
+        "environment": section.environment_files,
+    }
+    try:
+        return GitHub(
+            http,
+            section.repository,
+            section.token,
+            environment=section.environment,
+            url=section.base_url,
+            paths=paths,
+        )
+    except re.error:
+        raise SettingsWrong("github: an expression for paths is none") from None
