@@ -56,6 +56,8 @@ class PlannedStep(Kept):
     """Whether the lifecycle undoes it once the incident has settled."""
     restarts: bool = False
     """Whether it counts against the restart budget of its target."""
+    once: bool = False
+    """Whether an incident has it once at most, to whatever end: a rollback."""
     needs: str = ""
     """Key of a step without which this one makes no sense."""
     approved_with: str = ""
@@ -113,6 +115,8 @@ class PlannedStep(Kept):
     renewals: int = 0
     renewal_failed: str = ""
     """Why the last renewal failed; empty while they succeed."""
+    renewal_told: bool = False
+    """On-call was paged about that."""
 
     @property
     def open(self) -> bool:
@@ -123,6 +127,11 @@ class PlannedStep(Kept):
     def blinds(self) -> bool:
         """Whether it keeps users away now."""
         return self.behind is not None and self.in_place and self.share < 1
+
+    @property
+    def took_place(self) -> bool:
+        """Whether it was, or may have been, done; whatever has become of it since."""
+        return self.in_place or self.state is StepState.UNDONE
 
     @property
     def in_place(self) -> bool:

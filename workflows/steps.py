@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.changes import READ, UNDO
+from activities.changes import READ, STAGE, UNDO
 from activities.record import Phase, PlannedStep, StepState
 from activities.words import Done
 from workflows.case import Case, kind_of, why
@@ -17,6 +18,7 @@ from workflows.efforts import CHANGE, said
 from workflows.efforts import READ as READING
 from workflows.policy import Verdict
 from workflows.questions import Questions
+from workflows.renewing import began, ended
 
 _SURE_NOTHING_HAPPENED = frozenset({"Refused", "NotConfigured", "NotFoundError"})
 """Failures after which nothing was changed: a change says `Refused` only where no attempt acted.
@@ -91,9 +93,11 @@ class Steps:
             step.ended_at = case.now
             self._failed(step, error)
             self._uncount_restart(step, error)
+            began(case, step)
             return step.state is StepState.UNCERTAIN
         step.state, step.said, step.ended_at = StepState.DONE, done.said, case.now
         case.note("step", done.said, tell=True)
+        began(case, step)
         self._complete(step)
         return True
 
@@ -108,6 +112,7 @@ class Steps:
         case = self._case
         case.enter(Phase.UNDOING, f"Undo: {step.effect}")
         self._count_restart(step)
+        case.changing = step.key
         try:
             done = await self._change(step.activity + UNDO, step, f"Undo: {step.effect}")
         except ActivityError as error:
@@ -125,8 +130,29 @@ class Steps:
                 case.record.findings.append(f"still in place: {step.effect} ({step.left})")
                 case.call(f"please undo it by hand, it {reason}")
             return False
+        finally:
+            case.changing = ""
         step.state, step.undone_at = StepState.UNDONE, case.now
         case.note("step", f"undone: {done.said}", tell=True)
+        return True
+
+    async def stage(self, step: PlannedStep, share: float) -> bool:
+        """Give a share of *step* back, or with 0 take all of it again; tell whether it was done."""
+        case, said = self._case, f"{step.effect}: let {share:.0%} through"
+        case.enter(Phase.UNDOING, said)
+        case.changing = step.key
+        try:
+            done = await self._change(step.activity + STAGE, step, said, share)
+        except ActivityError as error:
+            if kind_of(error) == "Gone":
+                ended(case, step, why(error))
+                return False
+            case.note("problem", f"not done: {said}: {why(error)}", tell=True)
+            return False
+        finally:
+            case.changing = ""
+        step.share = share
+        case.note("step", done.said, tell=True)
         return True
 
     async def put_back(self, step: PlannedStep, stopped: Callable[[], bool]) -> bool:
@@ -181,7 +207,7 @@ class Steps:
         step.state = StepState.PLANNED
         return case.now - step.read_failed_at < patience
 
-    async def _change(self, activity: str, step: PlannedStep, summary: str) -> Done:
+    async def _change(self, activity: str, step: PlannedStep, summary: str, *more: Any) -> Done:
         seconds = timedelta(seconds=step.apply_seconds)
         effort: workflow.ActivityConfig = {
             **said(CHANGE, summary),
@@ -189,7 +215,7 @@ class Steps:
             "schedule_to_close_timeout": 4 * seconds,
         }
         done: Done = await workflow.execute_activity(
-            activity, args=[step.order, step.before], result_type=Done, **effort
+            activity, args=[step.order, step.before, *more], result_type=Done, **effort
         )
         return done
 
@@ -232,6 +258,10 @@ class Steps:
         cool = case.now - policy.seconds(max(policy.cool_down_seconds, step.cool_down_seconds))
         if any(s.key == step.key and s.started_at and s.started_at > cool for s in others):
             return "skipped: it was done on this target a moment ago"
+        if step.once and any(s.activity == step.activity and s.took_place for s in others):
+            return "skipped: this incident has had it once already"
+        if any(s.key == step.key and s.behind and s.in_place for s in others):
+            return "skipped: it is in place already"
         if not step.restarts:
             return ""
         restarting = [s for s in others if s.restarts]

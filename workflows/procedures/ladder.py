@@ -31,6 +31,7 @@ class Step:
     asks: Asks = Asks.POLICY
     undo: bool = False
     restarts: bool = False
+    once: bool = False
     needs: str = ""
     approved_with: str = ""
     apply_seconds: float = 120.0
@@ -70,6 +71,7 @@ def step(
     asks: Asks = Asks.POLICY,
     undo: bool = False,
     restarts: bool = False,
+    once: bool = False,
     needs: str = "",
     approved_with: str = "",
     apply_seconds: float = 120.0,
@@ -94,6 +96,7 @@ def step(
         asks=asks,
         undo=undo,
         restarts=restarts,
+        once=once,
         needs=needs,
         approved_with=approved_with,
         apply_seconds=apply_seconds,
