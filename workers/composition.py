@@ -29,7 +29,6 @@ from activities.postgres_statements import PostgresStatements
 from activities.processes import ProcessManager
 from activities.prometheus import Prometheus
 from activities.prometheus_api import PrometheusApi
-from activities.redis import Redis
 from activities.report import Reports
 from activities.rollbacks import Rollbacks
 from activities.services import Services
@@ -41,6 +40,7 @@ from activities.supervisor import Supervisor
 from activities.switches import DECLARED, Switches
 from activities.verification import Condition, Sample, Verification
 from workers.deployment_parts import deployments
+from workers.cache_parts import cache
 from workers.email_parts import email
 from workers.expo_parts import expo
 from workers.looks import answering, careful, in_order
@@ -72,7 +72,7 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
                 NeighbouringIncidents(),
             )
             measured = _watching(parts, settings, http, stack)
-            _redis(parts, settings)
+            cache(parts, settings, targets, http)
             await _postgres(parts, settings, targets, stack)
             ssh = _ssh(settings)
             host, supervisor = _host(parts, settings, targets, http, ssh)
@@ -139,15 +139,6 @@ def _watching(
     else:
         parts.lack("Alertmanager", variable("alertmanager", "url"), Alertmanager)
     return api
-
-
-def _redis(parts: Parts, settings: Settings) -> None:
-    if not settings.redis.url.get_secret_value():
-        parts.lack("Redis", variable("redis", "url"), Redis)
-        return
-    redis = Redis(settings.redis.url)
-    parts.add(redis)
-    parts.checks["redis.ping"] = redis.ping_sample
 
 
 async def _postgres(

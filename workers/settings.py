@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from activities.commands import WORD
 from activities.pagerduty import DEFAULT_ROUTE
+from workers.cache_settings import CacheSettings
 from workers.deployment_settings import GitHubSettings, ReleasesSettings, SentrySettings
 from workers.email_settings import EmailSettings
 from workers.expo_settings import ExpoSettings
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     alertmanager: AlertmanagerSettings = AlertmanagerSettings()
     prometheus: PrometheusSettings = PrometheusSettings()
     redis: RedisSettings = RedisSettings()
+    cache: CacheSettings = CacheSettings()
     postgres: PostgresSettings = PostgresSettings()
     host: HostSettings = HostSettings()
     reach: ReachSettings = ReachSettings()

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import httpx
 
+from activities.changes import Targets
+from activities.cloudflare import CloudflareApi
+from activities.dashboard import Dashboard
+from activities.pages import Pages
+from activities.pages_project import Project
 from activities.status_pages import StatusPages
 from activities.synthetic import Flows
 from workers.parts import Parts
-from workers.settings import Settings
+from workers.settings import Settings, variable
 
 
-def outside_looks(parts: Parts, settings: Settings, http: httpx.AsyncClient) -> None:
-    """Add the status pages, and the ways of users."""
+def outside_looks(
+    parts: Parts, settings: Settings, targets: Targets, http: httpx.AsyncClient
+) -> None:
+    """Add the status pages, the ways of users, the dashboard, and what serves it."""
     pages, ways = settings.status_pages, settings.flows
     parts.add(StatusPages(http, pages.pages, pages.named))
     flows = Flows(
@@ -20,3 +27,19 @@ def outside_looks(parts: Parts, settings: Settings, http: httpx.AsyncClient) -> 
     parts.add(flows)
     parts.checks["flows.all"] = flows.sample
     parts.checks["flows.as_user"] = flows.sample_as_user
+    _dashboard(parts, settings, targets, http)
+
+
+def _dashboard(parts: Parts, settings: Settings, targets: Targets, http: httpx.AsyncClient) -> None:
+    seen, section = settings.dashboard, settings.pages
+    if seen.url:
+        dashboard = Dashboard(http, seen.url, text=seen.text, seconds=seen.seconds)
+        parts.add(dashboard)
+        parts.checks["dashboard.answers"] = dashboard.sample
+    else:
+        parts.lack("the dashboard", variable("dashboard", "url"), Dashboard)
+    if section.project:
+        api = CloudflareApi(http, section.token, url=section.url)
+        parts.add(Pages(Project(api, section.account, section.project), targets=targets))
+    else:
+        parts.lack("Cloudflare Pages", variable("pages", "project"), Pages)

@@ -12,12 +12,20 @@ from typing import Any, Literal
 import httpx
 from pydantic import SecretStr
 
+from activities.cache_warming import CacheWarming, WarmUp, WarmUpBefore
+from activities.changes import Targets
+from activities.cloudflare import CloudflareApi
+from activities.expo_api import ExpoApi
 from activities.messages import Entry, Glance
 from activities.pagerduty import Follow, Page, PagerDuty
+from activities.phones import AskReceipts, PagePhones, Phones, PhoneTicket
+from activities.pages import BuildLog, Pages, PagesBefore, RollBackPages
+from activities.pages_project import Project
 from activities.slack import PostEntry, PostRoot, Slack, UpdateRoot
 from activities.slack_api import slack_api
 from activities.status_pages import StatusOf, StatusPages
-from activities.words import Severity, Urgency
+from activities.web import Web
+from activities.words import Nothing, Severity, Urgency
 
 SECRET = "xoxb-0123456789-thisMustNeverBeSeen"
 SECONDS = 0.3
@@ -75,6 +83,39 @@ async def _status_page(url: str) -> AsyncIterator[Call]:
         yield lambda: pages.status(StatusOf(provider="openai"))
 
 
+@contextlib.asynccontextmanager
+async def _pages(url: str, make: Callable[[Pages], Call]) -> AsyncIterator[Call]:
+    async with httpx.AsyncClient() as client:
+        api = CloudflareApi(client, SecretStr(SECRET), url=url, seconds=SECONDS)
+        yield make(Pages(Project(api, "account", "dashboard"), targets=Targets()))
+
+
+@contextlib.asynccontextmanager
+async def _warm_up(url: str) -> AsyncIterator[Call]:
+    async with httpx.AsyncClient() as client:
+        web = Web(client, "the cache's warm-up", secrets=(SECRET,), seconds=SECONDS)
+        warming = CacheWarming(web, f"{url}/internal/cache/warmup", SecretStr(SECRET))
+        yield lambda: warming.warm_up(WarmUp(requested_at=NOON), WarmUpBefore())
+
+
+_BACK = RollBackPages(to="earlier")
+@contextlib.asynccontextmanager
+async def _phones(url: str, make: Callable[[Phones], Call]) -> AsyncIterator[Call]:
+    async with httpx.AsyncClient() as client:
+        limit = httpx.Timeout(SECONDS)
+        api = ExpoApi(client, SecretStr(SECRET), url=url, timeout=limit)
+        yield make(Phones(api, {"priya": SecretStr(f"ExponentPushToken[{SECRET}]")}))
+
+
+_RING = PagePhones(
+    key="i/1/phone",
+    level="on-call",
+    phones=("priya",),
+    incident="i",
+    title="API answers slowly",
+    body="p95 is 3 s",
+)
+_TICKETS = AskReceipts(tickets=(PhoneTicket(phone="priya", id="4b5c"),))
 _ENTRY = PostEntry(
     channel_id="C0INCIDENTS",
     thread_ts="1.000001",
@@ -130,4 +171,32 @@ CAPABILITIES: tuple[Capability, ...] = (
         _HALF_A_MINUTE,
     ),
     Capability("status_pages.status", "reads", _status_page),
+    Capability("cache.warm_up", "repeatable", _warm_up),
+    Capability(
+        "pages.deployments",
+        "reads",
+        lambda url: _pages(url, lambda pages: lambda: pages.deployments(Nothing())),
+    ),
+    Capability(
+        "pages.build_log",
+        "reads",
+        lambda url: _pages(url, lambda pages: lambda: pages.build_log(BuildLog(deployment="it"))),
+    ),
+    Capability(
+        "pages.rollback",
+        "repeatable",
+        lambda url: _pages(
+            url, lambda pages: lambda: pages.rollback(_BACK, PagesBefore(canonical="now"))
+        ),
+    ),
+    Capability(
+        "expo.page",
+        "posts",
+        lambda url: _phones(url, lambda phones: lambda: phones.page(_RING)),
+    ),
+    Capability(
+        "expo.receipts",
+        "reads",
+        lambda url: _phones(url, lambda phones: lambda: phones.receipts(_TICKETS)),
+    ),
 )
