@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import httpx
 from pydantic import SecretStr
 
+from activities.cloudflare import CLOUDFLARE_URL, complaint
 from activities.errors import Unavailable
 from activities.web import Answered, Web
 
-CLOUDFLARE_URL = "https://api.cloudflare.com/client/v4"
 _NOT_FOUND = 404
 _NO_KEY = 10009
 _SYSTEM = "Cloudflare"
@@ -44,7 +44,7 @@ class Cell:
         if answer.status == _NOT_FOUND and _is_no_key(answer):
             return None
         if answer.status != 200:
-            raise self._web.refused(answer, _said(answer))
+            raise self._web.refused(answer, complaint(answer))
         if answer.cut:
             raise Unavailable("Cloudflare's value is larger than it may be")
         return answer.body
@@ -56,31 +56,13 @@ class Cell:
 
     def _written(self, answer: Answered) -> None:
         if answer.status != 200:
-            raise self._web.refused(answer, _said(answer))
+            raise self._web.refused(answer, complaint(answer))
         # 200 and "success": false is a refusal all the same.
         if answer.json(_SYSTEM).get("success") is not True:
-            raise Unavailable(f"Cloudflare did not write: {_said(answer) or 'it did not say why'}")
+            raise Unavailable(f"Cloudflare did not write: {complaint(answer)}")
 
 
 def _is_no_key(answer: Answered) -> bool:
     """Tell a key that is not there from an account or a namespace that is not."""
-    return any(
-        code == _NO_KEY or "key not found" in message.lower() for code, message in _errors(answer)
-    )
-
-
-def _said(answer: Answered) -> str:
-    return "; ".join(f"{message} ({code})" for code, message in _errors(answer))
-
-
-def _errors(answer: Answered) -> list[tuple[object, str]]:
-    try:
-        errors = answer.json(_SYSTEM).get("errors")
-    except Unavailable:
-        return []
-    listed = errors if isinstance(errors, list) else []
-    return [
-        (each.get("code"), str(each.get("message", "")))
-        for each in listed
-        if isinstance(each, dict)
-    ]
+    said = complaint(answer).lower()
+    return f"({_NO_KEY})" in said or "key not found" in said

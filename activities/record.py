@@ -46,6 +46,7 @@ class Phase(StrEnum):
     VERIFYING = "verifying"
     SETTLING = "settling"
     UNDOING = "undoing"
+    JOINED = "explained by another incident"
     WATCHING = "in people's hands"
     DOCUMENTING = "documenting"
     RESOLVED = "resolved"
@@ -216,6 +217,14 @@ class Record(Kept):
     report: list[str] = Field(default_factory=list)
     aftermaths: int = 0
     """How many `PostIncident` workflows were started for it."""
+    explained_by: str = ""
+    """Id of the incident whose symptom this is; it takes no steps and wakes nobody meanwhile."""
+    explained_by_offer: str = ""
+    """Alert and id of an incident that has said to explain this one, until that is looked at."""
+    stands_alone: bool = False
+    """It was taken for a symptom once, and outlived its cause or was shown to people with it."""
+    symptoms: dict[str, str] = Field(default_factory=dict)
+    """Open incidents that this one explains: id to alert."""
     earlier: str = ""
     """Run id of the incident of the same id that closed before this one."""
 
@@ -254,6 +263,17 @@ class Record(Kept):
     def steps(self) -> list[PlannedStep]:
         """Every step of this incident, oldest first."""
         return [*self.past_steps, *self.ladder]
+
+    @property
+    def blinded(self) -> bool:
+        """Whether users are kept away, so that nothing can be read off their traffic."""
+        return any(step.blinds for step in self.steps)
+
+    @property
+    def condition(self) -> Condition | None:
+        """What recovery is measured by now: behind a maintenance page by other means."""
+        behind = next((step.behind for step in reversed(self.steps) if step.blinds), None)
+        return behind or (self.facts.condition if self.facts else None)
 
     @property
     def temporary(self) -> list[PlannedStep]:

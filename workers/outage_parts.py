@@ -9,6 +9,7 @@ import httpx
 
 from activities.changes import Targets
 from activities.cloudflare_kv import Cell, Place
+from activities.edge import BYPASS_HEADER
 from activities.maintenance import Maintenance
 from activities.postgres_connection import Database
 from activities.postgres_reach import HostDatabase, PostgresReach
@@ -64,7 +65,7 @@ def _maintenance(
             targets,
             public=Web(http, "the public address") if section.public_url else None,
             url=section.public_url,
-            bypass_header=section.bypass_header,
+            bypass_header=settings.flows.bypass_header.lower() or BYPASS_HEADER,
             spread=timedelta(seconds=section.spread_seconds),
         )
     )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from activities.cloudflare_kv import CLOUDFLARE_URL
-from activities.edge import BYPASS_HEADER
+from activities.cloudflare import CLOUDFLARE_URL
 from workers.sections import Section
-from workers.values import Address, Token, Web, Word
+from workers.values import Address, Web, Word
 
-Header = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,60}$")]
 _NOTHING = SecretStr("")
 
 
@@ -24,7 +22,10 @@ class ReachSettings(Section):
 
 
 class MaintenanceSettings(Section):
-    """The maintenance page: a flag in Cloudflare's key-value store, read by a Worker."""
+    """The maintenance page: a flag in Cloudflare's key-value store, read by a Worker.
+
+    The header that goes past the page is that of the user flows; the Worker knows its value.
+    """
 
     account: Word = ""
     namespace: Word = ""
@@ -36,9 +37,6 @@ class MaintenanceSettings(Section):
     """What users call: after a change it is seen there whether the page is shown."""
     spread_seconds: float = Field(default=90, ge=0, le=170)
     """Given to the flag to arrive at every edge."""
-    bypass_header: Header = BYPASS_HEADER
-    bypass_secret: Token = _NOTHING
-    """The header's value: whoever sends it goes through the page. The Worker has it as a secret."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

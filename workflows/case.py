@@ -46,6 +46,8 @@ class Case:
         self._prefix = prefix
         self.pausing = False
         """Set at a quiet point: nothing new is sent, so that the run can continue as new."""
+        self.changing = ""
+        """Key of the step that is being undone, or given back in part, at this moment."""
 
     @property
     def now(self) -> datetime:
@@ -68,6 +70,11 @@ class Case:
         """Whether a person has said that no step is to be taken for now."""
         hold = self.record.people.hold_until
         return hold is not None and hold > self.now
+
+    @property
+    def muted(self) -> bool:
+        """Whether the thread of its cause speaks for it; what people have seen is kept up."""
+        return bool(self.record.explained_by) and not self.record.slack.ts
 
     @property
     def outplanned(self) -> bool:
@@ -100,7 +107,7 @@ class Case:
         """Show the present state; *root* brings the Slack message up to date too."""
         # The details cost nothing, a message costs six history events: it is for what a reader
         # must know.
-        self.record.slack.dirty = self.record.slack.dirty or root
+        self.record.slack.dirty = self.record.slack.dirty or (root and not self.muted)
         workflow.set_current_details(details(self.record, self.policy))
 
     def enter(self, phase: Phase, next_action: str = "", at: datetime | None = None) -> None:
@@ -133,7 +140,7 @@ class Case:
 
         *code* is shown as it is: what stands in it was written by others.
         """
-        if self.record.slack.silent(self.now):
+        if self.record.slack.silent(self.now) or self.muted:
             return
         mention = self.policy.mentions.get(calls, "")
         waiting = self.record.slack.unsent

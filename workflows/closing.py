@@ -10,6 +10,7 @@ from activities.record import Phase, Record, Resolution, StepState
 from activities.report import Reports, WriteReport
 from workflows.case import Case, why
 from workflows.efforts import DOCUMENT, said
+from workflows.steps import Steps
 
 
 def resolve(case: Case, how: str, reason: str) -> None:
@@ -24,6 +25,9 @@ async def document(case: Case) -> None:
     if resolution is None:
         case.enter(Phase.WATCHING)
         return
+    for step in [each for each in record.temporary if each.behind is not None]:
+        # A person's word ends the incident, and nothing of ours stays in users' way after it.
+        await Steps(case).undo(step)
     # A change that ran while a person resolved has ended by now.
     resolution.still_temporary = [step.effect for step in record.temporary]
     record.asks = record.next_action = ""

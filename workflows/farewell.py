@@ -13,6 +13,7 @@ from workflows.channels import Lane
 from workflows.deadlines import until
 from workflows.post_incident import Aftermath, PostIncident
 from workflows.reconciliation import Reconciliation
+from workflows.renewing import Renewal
 
 
 class Farewell:
@@ -23,12 +24,13 @@ class Farewell:
         self._record = case.record
         self._reconciliation = Reconciliation(case)
         self.lanes = lanes
+        self.renewal = Renewal(case)
         self._looked_again = False
 
     @property
     def sending(self) -> bool:
-        """Whether a message is in flight."""
-        return any(lane.busy for lane in self.lanes)
+        """Whether a message, or a renewal, is in flight."""
+        return self.renewal.busy or any(lane.busy for lane in self.lanes)
 
     @property
     def finished(self) -> bool:

@@ -166,6 +166,9 @@ class Hands:
         case, record = self._case, self._case.record
         record.people.taken_over_by, record.people.hold_until = "", None
         record.plan_again = True
+        for step in record.temporary:
+            if step.stages and step.left:
+                step.left, step.stage_fails = "", 0
         self._seen(act)
         case.note("person", "handed back: looking again", by=act.by, tell=True)
         return "the responder looks again and goes on"
