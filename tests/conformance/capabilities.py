@@ -18,9 +18,9 @@ from activities.cloudflare import CloudflareApi
 from activities.expo_api import ExpoApi
 from activities.messages import Entry, Glance
 from activities.pagerduty import Follow, Page, PagerDuty
-from activities.phones import AskReceipts, PagePhones, Phones, PhoneTicket
 from activities.pages import BuildLog, Pages, PagesBefore, RollBackPages
 from activities.pages_project import Project
+from activities.phones import AskReceipts, PagePhones, Phones, PhoneTicket
 from activities.slack import PostEntry, PostRoot, Slack, UpdateRoot
 from activities.slack_api import slack_api
 from activities.status_pages import StatusOf, StatusPages
