@@ -7,6 +7,7 @@ import heapq
 import re
 import time
 from collections import defaultdict
+from statistics import median_low
 
 import redis.asyncio
 from pydantic import Field
@@ -31,6 +32,8 @@ class Key(Answer):
 
     name: str
     size_bytes: int
+    kind: str = ""
+    """string, list, hash and so on."""
     expires_in_seconds: int | None = None
     """None: never."""
 
@@ -43,6 +46,8 @@ class Prefix(Answer):
     size_bytes: int
     without_expiry: int
     """How many of them never expire."""
+    expires_in_seconds: int | None = None
+    """Half of the others expire sooner than this; None: none of them does."""
 
 
 class Keys(Answer):
@@ -93,10 +98,18 @@ async def _measure(client: redis.asyncio.Redis, names: list[str]) -> dict[str, K
     for name in names:
         pipe.memory_usage(name)  # five samples; all of them would block Redis on a large key
         pipe.ttl(name)
+        pipe.type(name)
     answers = await pipe.execute() if names else []
     return {
-        name: Key(name=name, size_bytes=size or 0, expires_in_seconds=ttl if ttl >= 0 else None)
-        for name, size, ttl in zip(names, answers[::2], answers[1::2], strict=True)
+        name: Key(
+            name=name,
+            size_bytes=size or 0,
+            kind=kind,
+            expires_in_seconds=ttl if ttl >= 0 else None,
+        )
+        for name, size, ttl, kind in zip(
+            names, answers[::3], answers[1::3], answers[2::3], strict=True
+        )
     }
 
 
@@ -110,7 +123,9 @@ def _prefixes(keys: list[Key], most: int) -> tuple[Prefix, ...]:
             keys=len(alike),
             size_bytes=sum(key.size_bytes for key in alike),
             without_expiry=sum(key.expires_in_seconds is None for key in alike),
+            expires_in_seconds=median_low(lives) if lives else None,
         )
         for name, alike in groups.items()
+        for lives in [[k.expires_in_seconds for k in alike if k.expires_in_seconds is not None]]
     ]
     return tuple(heapq.nlargest(most, found, key=lambda prefix: prefix.size_bytes))

@@ -27,10 +27,16 @@ class Switch(StrEnum):
     IN_MEMORY_CACHE = "in-memory cache"
     LLM_TIMEOUT_MS = "LLM time-out (ms)"
     LLM_ROUTING = "LLM routing"
+    LLM_MODEL = "LLM model"
+    LLM_TRIES = "tries of an LLM call"
+    LLM_BACKOFF_MS = "first wait between them (ms)"
+    LLM_QUEUE = "queue for LLM calls"
     NON_CRITICAL_LLM_OFF = "non-critical LLM calls off"
     SERVE_CACHED = "cached answers served"
+    PLAN_POLICY_TTL_SECONDS = "time to live of cached plan policies (s)"
     DATABASE_POOL_MAX = "database pool size"
     DATABASE_CONNECT_TIMEOUT_MS = "database connection time-out (ms)"
+    NODE_HEAP_MB = "heap limit of an instance (MB)"
 
 
 @dataclass(frozen=True)
@@ -45,17 +51,29 @@ class Declared:
 
 
 _TRUTH = re.compile("true|false")
+_SECONDS = re.compile("[1-9][0-9]{0,6}")
 _MILLISECONDS = re.compile("[1-9][0-9]{2,5}")
-_ROUTING = re.compile("forcedProvider:(?:openai|anthropic)|[a-z][A-Za-z]{2,30}")
+_ROUTING = re.compile(
+    "forcedProvider:(?:openai|anthropic)|split:(?:openai|anthropic):[1-9][0-9]?|[a-z][A-Za-z]{2,30}"
+)
+"""``split:anthropic:10`` sends ten per cent there, and the rest to the other one."""
+_MODEL = re.compile("[a-z][a-z0-9.:-]{1,60}")
 
 DECLARED: Mapping[Switch, Declared] = {
     Switch.IN_MEMORY_CACHE: Declared("USE_IN_MEMORY_CACHE", _TRUTH, "false"),
     Switch.LLM_TIMEOUT_MS: Declared("LLM_TIMEOUT_MS", _MILLISECONDS, "30000"),
     Switch.LLM_ROUTING: Declared("LLM_ROUTING_STRATEGY", _ROUTING, "costOptimized"),
+    Switch.LLM_MODEL: Declared("LLM_MODEL", _MODEL, "gpt-4"),
+    Switch.LLM_TRIES: Declared("LLM_MAX_TRIES", re.compile("[1-9]"), "1"),
+    Switch.LLM_BACKOFF_MS: Declared("LLM_BACKOFF_MS", _MILLISECONDS, "1000"),
+    Switch.LLM_QUEUE: Declared("LLM_REQUEST_QUEUE", _TRUTH, "false"),
     Switch.NON_CRITICAL_LLM_OFF: Declared("NON_CRITICAL_LLM_OFF", _TRUTH, "false"),
     Switch.SERVE_CACHED: Declared("SERVE_CACHED", _TRUTH, "false"),
+    Switch.PLAN_POLICY_TTL_SECONDS: Declared("PLAN_POLICY_TTL_SECONDS", _SECONDS, "3600"),
     Switch.DATABASE_POOL_MAX: Declared("DB_POOL_MAX", re.compile("[1-9][0-9]{0,2}"), "20"),
     Switch.DATABASE_CONNECT_TIMEOUT_MS: Declared("DB_CONNECT_TIMEOUT_MS", _MILLISECONDS, "2000"),
+    # Its start script hands it to Node as --max-old-space-size.
+    Switch.NODE_HEAP_MB: Declared("NODE_HEAP_MB", re.compile("[1-9][0-9]{2,5}"), "2048"),
 }
 """Every switch, with the platform's usual names; the settings give others."""
 

@@ -39,10 +39,11 @@ from activities.ssh import Login, Ssh
 from activities.supervisor import Supervisor
 from activities.switches import DECLARED, Switches
 from activities.verification import Condition, Sample, Verification
-from workers.deployment_parts import deployments
 from workers.cache_parts import cache
+from workers.deployment_parts import deployments
 from workers.email_parts import email
 from workers.expo_parts import expo
+from workers.infrastructure_parts import infrastructure
 from workers.looks import answering, careful, in_order
 from workers.outage_parts import outage
 from workers.parts import Activity, Parts
@@ -79,6 +80,7 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
             deployments(
                 parts, settings, http, host=host, supervisor=supervisor, prometheus=measured
             )
+            infrastructure(parts, settings, targets, http, ssh)
             await _telling(parts, settings, http, stack)
             outside_looks(parts, settings, targets, http)
             await outage(parts, settings, ssh=ssh, targets=targets, http=http, stack=stack)

@@ -22,6 +22,7 @@ from workers.cache_settings import CacheSettings
 from workers.deployment_settings import GitHubSettings, ReleasesSettings, SentrySettings
 from workers.email_settings import EmailSettings
 from workers.expo_settings import ExpoSettings
+from workers.infrastructure_settings import ApiSettings, DiskSettings
 from workers.outage_settings import MaintenanceSettings, ReachSettings
 from workers.pages_settings import DashboardSettings, PagesSettings
 from workers.sections import (
@@ -79,6 +80,8 @@ class Settings(BaseSettings):
     reach: ReachSettings = ReachSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     processes: ProcessesSettings = ProcessesSettings()
+    api: ApiSettings = ApiSettings()
+    disk: DiskSettings = DiskSettings()
     slack: SlackSettings = SlackSettings()
     pagerduty: PagerDutySettings = PagerDutySettings()
     status_pages: StatusPagesSettings = StatusPagesSettings()

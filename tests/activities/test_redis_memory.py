@@ -120,9 +120,14 @@ async def test_the_largest_keys_are_found_and_grouped(client, valkey: Valkey):
     assert [key.name for key in found.biggest] == ["queue:emails", "report"]
     assert found.biggest[0].size_bytes > 200_000
     assert found.biggest[0].expires_in_seconds is None
+    assert [key.kind for key in found.biggest] == ["list", "string"]
     everything = await run(asked.biggest_keys, ScanBudget(pause_seconds=0))
     pages = next(prefix for prefix in everything.prefixes if prefix.name == "page")
     assert (pages.keys, pages.without_expiry) == (300, 0)
+    assert pages.expires_in_seconds is not None
+    assert 990 <= pages.expires_in_seconds <= 1000
+    queues = next(prefix for prefix in everything.prefixes if prefix.name == "queue")
+    assert (queues.without_expiry, queues.expires_in_seconds) == (1, None)
 
 
 @pytest.mark.parametrize(

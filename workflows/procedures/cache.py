@@ -6,6 +6,7 @@ from activities.alerts import Alert
 from activities.host import Host, HostPong, RecentDeployments
 from activities.record import Asks
 from activities.redis import Pong, Redis
+from activities.redis_pings import Pings
 from activities.services import RestartService, Services, Unit
 from activities.switches import Switch
 from activities.verification import Answering
@@ -17,6 +18,10 @@ from workflows.procedures.instances import ActsOnInstances
 _LATE = "Redis is not back: provision a new instance, and move the API to it."
 
 
+_SURE = Pings(times=3)
+"""Three failures within a minute, from either side, before it counts as down."""
+
+
 class RedisConnectionFailure(ActsOnInstances):
     """The API cannot reach Redis."""
 
@@ -25,8 +30,8 @@ class RedisConnectionFailure(ActsOnInstances):
     section = "redis-connection-failure"
     recovered = Answering(checks=("redis.ping", "host.redis_ping"))
 
-    from_worker = Probe(Redis.ping, Nothing(), why="PING from the worker")
-    from_host = Probe(Host.redis_ping, Nothing(), why="PING from the API host")
+    from_worker = Probe(Redis.ping, _SURE, why="PING from the worker", seconds=25)
+    from_host = Probe(Host.redis_ping, _SURE, why="PING from the API host", seconds=25)
     service = Probe(Host.redis_service, Nothing(), why="Redis as a service of the API host")
     deployment = Probe(Host.recent_deployment, RecentDeployments(), why="recent deployments")
 

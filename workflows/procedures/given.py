@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
 
 from activities.switches import DECLARED, Switch
 from activities.words import Order
 
+KeyPrefix = Annotated[str, StringConstraints(pattern=r"^[^\s*?\[\]\\^]{2,99}[:/._-]$")]
+"""The beginning of keys' names, up to a separator: none that could mean every key."""
 _WINDOW = r"^[1-9]\d{0,5}[smhd]$"
 
 
@@ -54,6 +58,10 @@ class Given(Order):
     stripe: str = ""
     expo_console: str = "https://expo.dev"
     cloudflare_console: str = "https://dash.cloudflare.com"
+    dashboard_recent_minutes: float = Field(default=60, gt=0)
+    """A deployment of the dashboard is suspected when it came so shortly before the alert."""
+    dashboard_proven_minutes: float = Field(default=30, ge=0)
+    """So long an earlier one was live before the next: it is then a way back."""
     spike_ratio: float = 1.5
     """So many times the rate of an hour ago is a spike."""
     baseline_offset: str = Field(default="1h", pattern=_WINDOW)
@@ -75,6 +83,14 @@ class Given(Order):
     """Shares of the users that are let through one after the other."""
     maintenance_checks: tuple[str, ...] = Field(default=("flows.all",), min_length=1)
     """What recovery is measured by behind the page: user flows by its bypass header."""
+    redis_disposable_prefixes: tuple[KeyPrefix, ...] = ()
+    """Declared: keys whose names begin so are missed by nobody, and may be deleted for room."""
+    redis_young_seconds: float = Field(default=3600, gt=0)
+    """A Redis that has run no longer than this may have lost its keys by its restart."""
+    cache_ttl_seconds: int = Field(default=86_400, ge=1, le=9_999_999)
+    """How long plan policies are cached where they are missed too often: they change rarely."""
+    warm_up_most_database: float = Field(default=0.6, gt=0, le=0.8)
+    """Share of the database's connections from which on no cache is warmed: it costs queries."""
     runbook: str = ""
     """Address of the runbook that people read; its sections are linked where it is set."""
     variables: dict[Switch, str] = Field(default_factory=dict)
