@@ -1,6 +1,7 @@
 """All that the exporter measures."""
 
 from deploy.gameday.collector import Collector
+from deploy.gameday.probe_collector import DashboardProbe
 from deploy.gameday.redis_collector import RedisMemory
 
-COLLECTORS: tuple[type[Collector], ...] = (RedisMemory,)
+COLLECTORS: tuple[type[Collector], ...] = (RedisMemory, DashboardProbe)

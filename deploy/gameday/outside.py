@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from deploy.gameday import probe_collector
+from deploy.gameday.standins import pages
 from deploy.gameday.standins.__main__ import ROUTING_KEY, TOKEN
 from deploy.gameday.standins.pagerduty import PagerDutyStandIn
 from deploy.gameday.standins.server import StandIn
@@ -21,10 +23,12 @@ class Outside:
         self.slack = SlackStandIn(TOKEN, data=folder / "slack.json")
         self.pagerduty = PagerDutyStandIn([ROUTING_KEY], data=folder / "pagerduty.json")
         self.status_pages = StatusPagesStandIn()
+        self.pages = pages.PagesStandIn()
         self._all: tuple[StandIn, ...] = (
             self.slack,
             self.pagerduty,
             self.status_pages,
+            self.pages,
         )
         self._running = contextlib.AsyncExitStack()
 
@@ -52,14 +56,24 @@ class Outside:
             "PAGERDUTY__ROUTING_KEY": ROUTING_KEY,
             "PAGERDUTY__BASE_URL": self.pagerduty.url,
             "STATUS_PAGES__URLS": self.status_pages.urls(),
+            "DASHBOARD__URL": self.pages.site_url,
+            "DASHBOARD__TEXT": pages.WELCOME,
+            "PAGES__URL": self.pages.api_url,
+            "PAGES__ACCOUNT": pages.ACCOUNT,
+            "PAGES__PROJECT": pages.PROJECT,
+            "PAGES__TOKEN": pages.TOKEN,
         }
 
     def environment(self) -> dict[str, str]:
         """Give what the instances of the API are told by their environment."""
-        return {}
+        return {
+            probe_collector.URL: self.pages.site_url,
+            probe_collector.TEXT: pages.WELCOME,
+        }
 
     async def unwell(self) -> list[str]:
         """Give what is not as it was found, in words."""
         return [
             *(f"{provider}'s status page reports" for provider in self.status_pages.reported),
+            *self.pages.unwell(),
         ]

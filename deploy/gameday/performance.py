@@ -169,7 +169,7 @@ class Performance:
     async def _unwell(self, day: Day, within: float = _HEALTHY_WITHIN_SECONDS) -> list[str]:
         """Ask the platform itself, from outside and through, until it is well."""
         until = time.monotonic() + within
-        while reasons := await day.platform.healthy():
+        while reasons := [*await day.platform.healthy(), *await day.outside.unwell()]:
             if time.monotonic() > until:
                 return reasons
             await asyncio.sleep(1)

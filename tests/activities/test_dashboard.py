@@ -27,7 +27,8 @@ async def test_it_is_well_when_it_says_what_it_should(dashboard):
     seen = await run(dashboard.look, LOOK)
 
     assert (len(seen.looks), seen.answers, seen.down) == (3, True, False)
-    assert (seen.server, seen.ray) == ("cloudflare", "8f0000000000abcd-LHR")
+    assert "cloudflare" in seen.server
+    assert seen.ray == "8f0000000000abcd-LHR"
     assert (await dashboard.sample()).good is True
 
 

@@ -33,6 +33,7 @@ class Given(Order):
     redis_console: str = "https://console.upstash.com"
     """Where people see how a managed Redis is."""
     replicas_high: int = 5
+    replicas_critical: int = 10
     replicas_most: int = 12
     pool_size: int = 20
     """Connections that one API instance may open where no switch says otherwise."""
@@ -71,6 +72,12 @@ class Given(Order):
     load_high_ratio: float = 0.9
     """Of the load for each processor of the API's host."""
     long_statement_seconds: float = 60
+    rollback_within_minutes: float = Field(default=60, gt=0, le=24 * 60)
+    """A release that was deployed no longer before the alert may be its cause."""
+    rollback_healthy_minutes: float = Field(default=30, gt=0, le=8 * 60)
+    """Of traffic under the warning thresholds: a release that carried them ran healthily."""
+    outage_seconds: float = Field(default=300, ge=60, le=3600)
+    """Fewer than half of the requests succeeding for so long is an outage."""
     maintenance_message: str = Field(
         default="We are working on it. Your data are safe; please try again in a few minutes.",
         min_length=1,
