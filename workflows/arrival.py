@@ -14,6 +14,7 @@ from workflows.case import Case, why
 from workflows.closing import resolve
 from workflows.deadlines import until
 from workflows.efforts import probe, said
+from workflows.explaining import Explaining
 from workflows.intake import hold_resolved
 from workflows.reconciliation import Reconciliation
 
@@ -26,14 +27,15 @@ _LOOKS_APART = 60.0
 class Arrival:
     """Opens an incident."""
 
-    def __init__(self, case: Case, reconciliation: Reconciliation) -> None:
+    def __init__(self, case: Case, reconciliation: Reconciliation, explaining: Explaining) -> None:
         self._case = case
+        self._explaining = explaining
         self._reconciliation = reconciliation
 
     async def open(self) -> None:
         """Page first; everything that has to be asked for comes after it."""
         case, record = self._case, self._case.record
-        if not await self._worth_waking():
+        if not await self._worth_waking() or await self._explaining.look():
             return
         urgency = case.severity_policy.page
         if urgency is not None:

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.words import Severity
     from workflows.acts import Act, ActKind, PersonAct
     from workflows.opening import Closed, Opening
+    from workflows.relations import Relation
 
 from workflows.case import Case
 from workflows.channels import PagerDutyLane, raise_bugs
@@ -64,6 +65,7 @@ class Incident:
             for track in (
                 self._listen(),
                 Alarm(self._case).run(),
+                self._farewell.renewal.run(),
                 *(lane.run() for lane in self._farewell.lanes),
             )
         ]
@@ -85,6 +87,11 @@ class Incident:
     def person(self, act: PersonAct) -> None:
         """Put a person's act into the inbox."""
         self._intake.waiting.append(act)
+
+    @workflow.signal(description="Another incident's word: it explains this one, or joins it")
+    def related(self, relation: Relation) -> None:
+        """Put another incident's word into the inbox."""
+        self._intake.waiting.append(relation)
 
     @workflow.query(description="All that is known of this incident")
     def record(self) -> Record:

@@ -11,7 +11,9 @@ from activities.words import Severity
 from workflows.acts import PersonAct
 from workflows.case import Case
 from workflows.hands import Hands
+from workflows.relations import Relates, Relation
 
+_QUIET = frozenset({Phase.OPENING, Phase.JOINED, Phase.RESOLVED})
 _THOUGHT_OVER = frozenset({Phase.SETTLING, Phase.UNDOING, Phase.DOCUMENTING, Phase.RESOLVED})
 
 
@@ -35,7 +37,7 @@ class Intake:
     def __init__(self, case: Case, hands: Hands) -> None:
         self._case = case
         self._hands = hands
-        self.waiting: deque[Notice | PersonAct] = deque()
+        self.waiting: deque[Notice | PersonAct | Relation] = deque()
 
     def absorb(self) -> None:
         """Take in everything that waits; synchronous, so that nothing can arrive in between."""
@@ -43,6 +45,8 @@ class Intake:
             item = self.waiting.popleft()
             if isinstance(item, PersonAct):
                 self._hands.perform_signal(item.kind, item.act)
+            elif isinstance(item, Relation):
+                self._relation(item)
             else:
                 self._notice(item)
 
@@ -63,6 +67,16 @@ class Intake:
             stray = f"{_named(ignored)} resolved, which had not fired here: ignored"
             self._case.note("alert", stray)
         self.weigh()
+
+    def _relation(self, said: Relation) -> None:
+        case, record = self._case, self._case.record
+        if said.kind is Relates.EXPLAINS:
+            record.explained_by_offer = f"{said.title} {said.id}"
+        elif said.kind is Relates.JOINED:
+            record.symptoms[said.id] = said.title
+            case.note("alert", f"{said.title} fires too, a symptom of this: {said.id}", tell=True)
+        elif record.symptoms.pop(said.id, ""):
+            case.note("alert", f"{said.title} stands on its own again: {said.id}", tell=True)
 
     def _alert(self, alert: Alert) -> _Said:
         record = self._case.record
@@ -121,7 +135,7 @@ class Intake:
     def weigh(self) -> None:
         """Take the severity of the worst alert that fires; with none firing it stays."""
         record = self._case.record
-        if not record.firing:
+        if not record.firing or record.blinded:
             return
         worst = max((state.alert for state in record.firing), key=record.rank)
         severity = record.severity_of(worst)
@@ -138,8 +152,8 @@ class Intake:
         case.set_severity(
             severity, f"{name} {'fires' if worse else 'is the worst that still fires'}"
         )
-        # While it opens, and when it is over, the opening pages.
-        opens = record.phase in (Phase.OPENING, Phase.RESOLVED) or record.resolution is not None
+        # While it opens, while a cause explains it, and when it is over, the opening pages.
+        opens = record.phase in _QUIET or record.resolution is not None
         if worse and not opens:
             case.call_anew(f"now {severity.value}: {name}")
 

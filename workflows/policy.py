@@ -110,6 +110,10 @@ class Policy(Order):
     restarts_within_seconds: Seconds = 1800
     cool_down_seconds: Seconds = 900
     """No step twice on a target within this."""
+    symptom_hold_seconds: float = Field(default=30, ge=0, le=300)
+    """How long a critical symptom waits for its cause before it wakes anybody."""
+    cause_within_seconds: Seconds = 600
+    """How far apart a symptom and its cause may begin."""
     unsent_after_close_seconds: Seconds = 600
     review_after_seconds: Seconds = 24 * 3600
     postmortem_after_seconds: Seconds = 48 * 3600

@@ -24,6 +24,9 @@ _REMIND_EVERY = timedelta(hours=24)
 _REMIND_AT_MOST = 7
 _DELIVER_FOR = timedelta(hours=24)
 
+_NOTHING_LEARNT = frozenset({"stale", "explained"})
+"""Ends of incidents that were none, or that another one tells of."""
+
 
 class FollowUp(Kept):
     """Something people owe after an incident; reminded of until it is done or dismissed."""
@@ -51,7 +54,7 @@ class Aftermath(Order):
             (not slack.off and (slack.unsent or slack.dirty))
             or (not pagerduty.off and pagerduty.unsent)
         )
-        stale = record.resolution is not None and record.resolution.how == "stale"
+        stale = record.resolution is not None and record.resolution.how in _NOTHING_LEARNT
         return unsent or (
             record.severity is Severity.CRITICAL and not record.aftermaths and not stale
         )

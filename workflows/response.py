@@ -12,6 +12,7 @@ from workflows.arrival import Arrival
 from workflows.case import Case
 from workflows.closing import document
 from workflows.deadlines import until
+from workflows.explaining import Explaining
 from workflows.handover import Handover
 from workflows.investigation import Investigation
 from workflows.reconciliation import Reconciliation
@@ -32,10 +33,11 @@ class Response:
         self._steps = Steps(case)
         self._watcher = Watcher(case)
         reconciliation = Reconciliation(case)
+        self._explaining = Explaining(case, reconciliation)
         self._handover = Handover(case, self._watcher, reconciliation)
         self._settling = Settling(case, self._watcher, reconciliation, self._steps, self._handover)
         self._phases: dict[Phase, Callable[[], Awaitable[None]]] = {
-            Phase.OPENING: Arrival(case, reconciliation).open,
+            Phase.OPENING: Arrival(case, reconciliation, self._explaining).open,
             Phase.INVESTIGATING: self._investigate,
             Phase.MITIGATING: self._mitigate,
             Phase.ASKING: self._mitigate,
@@ -43,6 +45,7 @@ class Response:
             Phase.SETTLING: self._settling.settle,
             Phase.UNDOING: self._settling.undo,
             Phase.WATCHING: self._handover.watch,
+            Phase.JOINED: self._explaining.along,
             Phase.DOCUMENTING: partial(document, case),
         }
 
@@ -54,6 +57,8 @@ class Response:
         while self._record.phase is not Phase.RESOLVED and not self._case.too_long():
             if self._record.resolution is not None:
                 self._case.enter(Phase.DOCUMENTING, "write the report")
+            elif self._record.explained_by_offer:
+                await self._explaining.join_offered()
             await self._phases[self._record.phase]()
 
     # Investigating
@@ -104,7 +109,10 @@ class Response:
         case.enter(Phase.MITIGATING, step.effect)
         allowed = await self._steps.allowed(step) and not self._stopped()
         if allowed and await self._steps.take(step, self._stopped):
-            case.enter(Phase.VERIFYING, "does it help?")
+            if step.mends:
+                case.enter(Phase.VERIFYING, "does it help?")
+            else:
+                case.enter(Phase.MITIGATING, "take the next step")
         elif step.read_failed_at is not None:
             await self._wait_for_the_way(step)
 
@@ -150,6 +158,10 @@ class Response:
 
     async def _verify(self) -> None:
         case, record, policy = self._case, self._record, self._case.policy
+        step = self._last_step()
+        if step is not None and step.proves and step.state is StepState.DONE:
+            await self._prove(step)
+            return
         verdict = None
         for label in ("Does it help?", "It is improving: watch on"):
             case.enter(Phase.VERIFYING, label, case.after(policy.verify_seconds))
@@ -165,6 +177,21 @@ class Response:
         if picture is not None:
             case.show_chart(picture)
         self._conclude(self._last_step(), verdict)
+
+    async def _prove(self, step: PlannedStep) -> None:
+        """Watch whether *step* works as far as it goes; then the next one is due."""
+        case, seconds = self._case, self._case.policy.verify_seconds
+        case.enter(Phase.VERIFYING, "does it work, as far as it goes?", case.after(seconds))
+        verdict = await self._watcher.watch(
+            f"Does it work, as far as it goes? {step.effect}",
+            seconds,
+            condition=step.proves,
+            interrupted=self._overtaken,
+        )
+        if verdict is not None:
+            proven = verdict.outcome is Outcome.RECOVERED
+            self._mark(step, StepState.HELPED if proven else StepState.UNHELPFUL)
+        case.enter(Phase.MITIGATING, "take the next step")
 
     def _conclude(self, step: PlannedStep | None, verdict: Verdict) -> None:
         case, record = self._case, self._record

@@ -17,10 +17,12 @@ PASSED_THROUGH = (
     "workflows.glance",
     "workflows.opening",
     "workflows.policy",
+    "workflows.relations",
     # Never run in a workflow: the incident asks for them by name, through a local activity.
     "workflows.consult",
     "workflows.procedures",
     "workflows.promql",
+    "workflows.rules",
     # The lifecycle's parts. To load them anew took a third of the processor time of a burst, and
     # a copy of each for every open incident; a test reads them for clocks, dice and I/O instead.
     "workflows.arrival",
@@ -29,6 +31,7 @@ PASSED_THROUGH = (
     "workflows.clocks",
     "workflows.closing",
     "workflows.deadlines",
+    "workflows.explaining",
     "workflows.farewell",
     "workflows.handover",
     "workflows.hands",

@@ -9,8 +9,15 @@ from workflows.closing import resolve
 from workflows.deadlines import until
 from workflows.handover import ROUNDS, Handover
 from workflows.reconciliation import Reconciliation
+from workflows.staging import Staging
 from workflows.steps import Steps
 from workflows.watching import Watcher
+
+_LONGEST_IN_PLACE = 24 * 3600.0
+"""After which what waits for its undo is for people to make permanent."""
+_WAIT_AT_ONCE = 3600.0
+"""Waited beyond the hold time before the incident comes to a quiet point again."""
+_LOOKS = 20
 
 
 class Settling:
@@ -30,6 +37,7 @@ class Settling:
         self._reconciliation = reconciliation
         self._steps = steps
         self._handover = handover
+        self._staging = Staging(case, steps, watcher, handover)
 
     async def settle(self) -> None:
         """Watch whether it stays well; then undo, or close."""
@@ -53,6 +61,10 @@ class Settling:
             self._reconciliation.drop_missing()
         if record.resolution is not None:
             return
+        if record.explained_by and record.refired:
+            record.refired = False
+            case.enter(Phase.JOINED)
+            return
         if record.refired or (outcome is Outcome.NOT_RECOVERED and not case.outplanned):
             await self._relapse(said)
         elif case.outplanned:
@@ -65,7 +77,9 @@ class Settling:
 
     def _settled(self, said: str, in_the_way: str) -> None:
         case, record = self._case, self._record
-        if in_the_way:
+        due = self._to_undo()
+        # What fires while users are kept away says nothing, and must not keep them away for ever.
+        if in_the_way and not (due is not None and due.blinds):
             record.settled_rounds += 1
             if record.settled_rounds >= ROUNDS:
                 self._handover.hand_over(
@@ -75,13 +89,13 @@ class Settling:
                 case.note("phase", f"well, but {in_the_way}: settling on")
             return
         record.settled_rounds = 0
-        if self._to_undo() is not None:
+        if due is not None:
             case.enter(Phase.UNDOING)
         elif record.temporary:
             kept = "; ".join(step.effect for step in record.temporary)
             self._handover.hand_over(f"it is well, and still in place is: {kept}", page=False)
         else:
-            resolve(case, "recovered", said)
+            resolve(case, "explained" if record.explained_by else "recovered", said)
 
     def _unsettled(self) -> bool:
         return self._alarmed() or self._case.outplanned
@@ -107,10 +121,7 @@ class Settling:
         if record.refired:
             await self._relapse("it fires again")
             return
-        if case.held:
-            people = record.people
-            case.enter(Phase.UNDOING, f"on hold by {people.held_by}", people.hold_until)
-            await self._steps.until_released(self._alarmed)
+        if not (await self._may_undo(due) and await self._staging.give_back(due, self._alarmed)):
             return
         if not await self._steps.undo(due):
             if record.resolution is None:
@@ -123,6 +134,44 @@ class Settling:
             await self._relapse("it fires again")
         elif verdict is not None:
             await self._judge(due, verdict)
+
+    async def _may_undo(self, due: PlannedStep) -> bool:
+        """Wait for a hold to end, and for what *due* turned away from to be well for long."""
+        case, policy, hold = self._case, self._case.policy, due.undo_hold_seconds
+        if case.held:
+            people = self._record.people
+            case.enter(Phase.UNDOING, f"on hold by {people.held_by}", people.hold_until)
+            await self._steps.until_released(self._alarmed)
+            return False
+        if due.undo_when is None:
+            return True
+        if due.ended_at and case.now > due.ended_at + policy.seconds(_LONGEST_IN_PLACE):
+            due.left = "what it turned away from has not become well for a day"
+            said = f"{due.left}: {due.effect}. Make it permanent, or undo it by hand"
+            self._handover.hand_over(said, page=False)
+            return False
+        # It is well, and waiting for hours wakes nobody; what comes back does so anew.
+        clocks = self._record.clocks
+        clocks.escalate_at = clocks.urgent_at = clocks.renew_at = None
+        every = max(policy.verify_every_seconds, hold / _LOOKS)
+        case.enter(Phase.UNDOING, f"undo, once it is well to go back: {due.effect}")
+        verdict = await self._watcher.watch(
+            f"Is it well to go back? {due.effect}",
+            hold + _WAIT_AT_ONCE,
+            every_seconds=every,
+            condition=due.undo_when,
+            good_looks=max(policy.good_looks, round(hold / every) + 1),
+            interrupted=lambda: (
+                self._alarmed() or case.held or bool(self._record.people.taken_over_by)
+            ),
+        )
+        if verdict is None:
+            return False
+        if not verdict.samples:
+            # A watch that fails at once must not be tried again at once, for hours.
+            again = case.after(policy.quiet_seconds)
+            await until(self._alarmed, again, "Whether it is well to go back cannot be seen")
+        return verdict.outcome is Outcome.RECOVERED
 
     async def _judge(self, undone: PlannedStep, verdict: Verdict) -> None:
         if verdict.outcome is Outcome.NOT_RECOVERED:
