@@ -59,17 +59,12 @@ class Api:
             open=False,
         )
         self.slots = asyncio.Semaphore(SLOTS)
+        self.work_seconds = WORK_SECONDS
         self.faults = Faults.of_environment()
         self.parts = [kind(self, os.environ) for kind in PARTS]
 
     def app(self) -> Starlette:
         """Make the application."""
-        served = {
-            "/api/orgs": self.orgs,
-            "/api/users/{id}": self.user,
-            "/api/dashboard": self.dashboard,
-        }
-        routes = [Route(path, self._measured(path, serve)) for path, serve in served.items()]
         of_parts = [
             Route(path, self._measured(path, serve), methods=[method])
             for part in self.parts
@@ -78,7 +73,6 @@ class Api:
         chat = self._measured("/api/chat", self.chat)
         return Starlette(
             routes=[
-                *routes,
                 *of_parts,
                 Route("/api/chat", chat, methods=["POST"]),
                 Route("/healthz", self.health),
@@ -86,25 +80,6 @@ class Api:
             ],
             lifespan=self._lifespan,
         )
-
-    async def orgs(self, _request: Request) -> Response:
-        """List the newest organizations."""
-        statement = "SELECT id, name FROM organizations ORDER BY created_at DESC LIMIT 20"
-        return await self._cached("orgs", "select", statement)
-
-    async def user(self, request: Request) -> Response:
-        """Show one user."""
-        user = int(request.path_params["id"])
-        statement = "SELECT id, email, organization_id FROM users WHERE id = %s"
-        return await self._cached(f"user:{user}", "select", statement, user)
-
-    async def dashboard(self, _request: Request) -> Response:
-        """Show the figures of all plans."""
-        statement = (
-            "SELECT plan, count(DISTINCT s.organization_id), count(u.id) FROM subscriptions s"
-            " JOIN users u USING (organization_id) GROUP BY plan ORDER BY plan"
-        )
-        return await self._cached("dashboard", "aggregate", statement)
 
     async def chat(self, _request: Request) -> Response:
         """Ask a language model, and keep what it cost."""
@@ -139,18 +114,6 @@ class Api:
         self.meters.pool_free.set(found.get("pool_available", 0))
         self.meters.pool_waiting.set(found.get("requests_waiting", 0))
         return Response(generate_latest(self.meters.registry), media_type=CONTENT_TYPE_LATEST)
-
-    async def _cached(self, key: str, kind: str, statement: str, *values: object) -> Response:
-        """Answer from the cache, else from the database; without the cache, not at all."""
-        self.meters.cache_requests.inc()
-        text = await self.cache.get(key)
-        async with self.slots:
-            await asyncio.sleep(WORK_SECONDS)
-            if text is None:
-                self.meters.cache_misses.inc()
-                text = json.dumps(await self.query(kind, statement, *values), default=str)
-                await self.cache.put(key, text)
-        return Response(text, media_type="application/json")
 
     async def query(self, kind: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the database, counted and timed."""

@@ -10,7 +10,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from deploy.gameday.faults import Faults
+
 KEPT_SECONDS = 20
+"""What an hour of a real platform is here."""
+SHORT_LIVED = "cache.short_lived"
+"""The fault that shortens the life of stable data; its text says how many times."""
+STABLE = ("orgs", "dashboard")
+"""What changes rarely: its life is a setting."""
 MOST_ENTRIES = 5000
 
 _TRIES = 2
@@ -27,8 +34,15 @@ class Cache(Protocol):
     async def get(self, key: str) -> str | None:
         """Give what is kept under the key, if anything is."""
 
-    async def put(self, key: str, text: str) -> None:
-        """Keep a text."""
+    async def put(self, key: str, text: str, seconds: float = KEPT_SECONDS) -> None:
+        """Keep a text for so long."""
+
+
+def lifetime(key: str, hours: float, faults: Faults) -> float:
+    """Say for how many seconds a key lives; stable ones live for so many *hours*."""
+    if key not in STABLE:
+        return KEPT_SECONDS
+    return KEPT_SECONDS * hours / float(faults.text(SHORT_LIVED) or 1)
 
 
 class InRedis:
@@ -56,10 +70,10 @@ class InRedis:
                 return found.decode() if isinstance(found, bytes) else found
         return None
 
-    async def put(self, key: str, text: str) -> None:
+    async def put(self, key: str, text: str, seconds: float = KEPT_SECONDS) -> None:
         """Keep a text; that Redis went away meanwhile is for the next look-up to find."""
         with contextlib.suppress(RedisError, OSError):
-            await self._redis.set(key, text, ex=KEPT_SECONDS)
+            await self._redis.set(key, text, px=max(1, round(seconds * 1000)))
 
     async def answers(self) -> bool:
         """Say whether Redis answers a ping."""
@@ -84,8 +98,8 @@ class InMemory:
         until, text = self._kept.get(key, (0.0, ""))
         return text if time.monotonic() < until else None
 
-    async def put(self, key: str, text: str) -> None:
-        """Keep a text."""
+    async def put(self, key: str, text: str, seconds: float = KEPT_SECONDS) -> None:
+        """Keep a text for so long."""
         if len(self._kept) >= MOST_ENTRIES:
             self._kept.clear()
-        self._kept[key] = (time.monotonic() + KEPT_SECONDS, text)
+        self._kept[key] = (time.monotonic() + seconds, text)

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from activities.words import Risk
+from deploy.gameday.cached_routes import WARM_UP
 from deploy.gameday.outside import Outside
 from deploy.gameday.platform import Platform
 from deploy.gameday.standins.pagerduty import PagerDutyStandIn
@@ -139,6 +140,8 @@ class Day:
             "HOST__UNITS": ["redis"],
             "HOST__DEPLOY_LOG": platform.deploy_log,
             "PROCESSES__HEALTH_URL": platform.health_url,
+            "CACHE__WARM_UP_URL": f"{platform.api_url}{WARM_UP}",
+            "CACHE__WARM_UP_TOKEN": platform.warm_up_token,
             "PROCESSES__RAMP_SECONDS": 0.5,
             "PROCESSES__SETTLE_SECONDS": 0.5,
             **self.outside.settings(),

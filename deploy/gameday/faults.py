@@ -36,6 +36,10 @@ class Faults:
         """Make *name* well again."""
         (self.folder / name).unlink(missing_ok=True)
 
+    def left(self) -> list[str]:
+        """Say what is still broken, in words."""
+        return [f"{each.name} is still broken on purpose" for each in self.folder.glob("[!.]*")]
+
     def clear(self) -> None:
         """Make everything well again."""
         for each in self.folder.glob("*"):

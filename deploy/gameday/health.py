@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import psycopg
+from redis.asyncio import Redis
 
 from deploy.gameday import units
 from deploy.gameday.host import INSTANCES
@@ -16,6 +17,7 @@ from deploy.gameday.switches import SWITCHES
 
 SLOW_SECONDS = 0.5
 MOST_SESSIONS_SHARE = 0.8
+FULL_SHARE = 0.9
 ROUNDS = 5
 AT_ONCE = 4
 TIMEOUT_SECONDS = 10.0
@@ -76,7 +78,18 @@ class Health:
 
     async def _redis(self) -> list[str]:
         answer = await units.ping("127.0.0.1", self._redis_port)
-        return [] if answer == "PONG" else [f"PING answers {answer}"]
+        if answer != "PONG":
+            return [f"PING answers {answer}"]
+        async with Redis(port=self._redis_port, decode_responses=True) as client:
+            memory = await client.info("memory")
+            settings = {name: (await client.config_get(name))[name] for name in units.AS_FOUND}
+        share = memory["used_memory"] / memory["maxmemory"]
+        full = [f"Redis uses {share:.0%} of its memory"] if share > FULL_SHARE else []
+        return full + [
+            f"Redis runs with {name} {settings[name]!r}"
+            for name, value in units.AS_FOUND.items()
+            if settings[name] != value
+        ]
 
     async def _redis_from_host(self) -> list[str]:
         answer = await self._ssh.run(f"redis-cli -h 127.0.0.1 -p {self._redis_port} ping")

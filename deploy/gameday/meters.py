@@ -75,4 +75,4 @@ class Meters:
 
 
 def _method(route: str) -> str:
-    return "POST" if route == "/api/chat" else "GET"
+    return "POST" if route == "/api/chat" or route.startswith("/internal/") else "GET"

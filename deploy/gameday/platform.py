@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import signal
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,17 @@ from typing import Self
 
 import psycopg
 
-from deploy.gameday import deployments, faults, host, monitoring, nightly_report, traffic, units
+from deploy.gameday import (
+    cached_routes,
+    deployments,
+    faults,
+    host,
+    monitoring,
+    nightly_report,
+    traffic,
+    units,
+)
+from deploy.gameday.breaking_redis import BreaksRedis
 from deploy.gameday.commands import DEPLOY_LOG
 from deploy.gameday.database import DATABASE, Database
 from deploy.gameday.exporting import Exporter
@@ -29,10 +39,9 @@ LEAKED = 34
 """Sessions that bring the database above 80 % and leave the responder a few."""
 
 _ROOT = Path(__file__).resolve().parents[2]
-_SEEN_WITHIN_SECONDS = 15.0
 
 
-class Platform:
+class Platform(BreaksRedis):
     """A small Pravado platform on loopback ports, its data under one folder."""
 
     def __init__(
@@ -60,6 +69,7 @@ class Platform:
         self._targets = self.folder / "prometheus" / "targets.json"
         self._host_folder = self.folder / "host"
         self.faults = Faults(self._host_folder / "faults")
+        self.warm_up_token = secrets.token_urlsafe(24)
         alertmanager_folder = self.folder / "alertmanager"
         self._alertmanager = Alertmanager(
             alertmanager_folder,
@@ -81,7 +91,11 @@ class Platform:
             authorized_keys=files.authorized_keys,
             deployments=self._host_folder / "deployments.log",
             targets=self._targets,
-            environment={faults.VARIABLE: str(self.faults.folder), **(environment or {})},
+            environment={
+                faults.VARIABLE: str(self.faults.folder),
+                cached_routes.TOKEN: self.warm_up_token,
+                **(environment or {}),
+            },
         )
         self._exporter = Exporter(self.folder, exporter_port, self._settings)
         self._host = self._python("host", str(self._host_folder / "settings.json"))
@@ -149,32 +163,7 @@ class Platform:
             ssh=self.ssh,
             traffic_seen=self._traffic_folder / traffic.SEEN_FILE,
         )
-        return await health.reasons()
-
-    async def kill_redis(self) -> int:
-        """End Redis as kill -9 does, and give the id that it had."""
-        shown = await self.ssh.run(f"systemctl show {units.UNIT} --property=MainPID")
-        pid = int(str(shown.stdout).strip().removeprefix("MainPID="))
-        if pid:
-            os.kill(pid, signal.SIGKILL)
-            await self._until(self._redis_is_down)
-        return pid
-
-    async def break_redis_for_good(self) -> None:
-        """Kill Redis and leave it a configuration that it refuses to start with."""
-        config = self._host_folder / "redis" / units.CONFIG
-        config.write_text(config.read_text() + "maxmemory-polcy allkeys-lru\n")
-        await self.kill_redis()
-
-    def mend_redis(self) -> None:
-        """Put the right configuration back; starting Redis is for somebody else."""
-        folder = self._host_folder / "redis"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / units.CONFIG).write_text(units.configuration(folder, self.redis_port))
-
-    def slow_redis_start(self, seconds: float) -> None:
-        """Make Redis take so long to start; 0 is as long as it needs."""
-        (self._host_folder / "redis" / units.SLOW).write_text(f"{seconds}")
+        return [*await health.reasons(), *self.faults.left()]
 
     def slow_looks(self, seconds: float) -> None:
         """Make every look at the API server take so long, as a busy machine does."""
@@ -263,10 +252,6 @@ class Platform:
         seen = json.loads((self._traffic_folder / traffic.SEEN_FILE).read_text())
         return bool(seen["answered"])
 
-    async def _redis_is_down(self) -> bool:
-        shown = await self.ssh.run(f"systemctl show {units.UNIT} --property=MainPID")
-        return str(shown.stdout).strip() == "MainPID=0"
-
     async def _leaked(self, sessions: int) -> bool:
         admin = await psycopg.AsyncConnection.connect(self._database.dsn(DATABASE))
         async with admin:
@@ -276,11 +261,3 @@ class Platform:
                 (nightly_report.NAME,),
             )
             return await found.fetchone() == (sessions,)
-
-    @staticmethod
-    async def _until(probe: processes.Probe) -> None:
-        deadline = time.monotonic() + _SEEN_WITHIN_SECONDS
-        while not await probe():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"The fault did not show within {_SEEN_WITHIN_SECONDS:g} s.")
-            await asyncio.sleep(0.05)

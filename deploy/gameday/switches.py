@@ -9,6 +9,7 @@ from deploy.gameday.meters import PROVIDERS
 SWITCHES = {
     "USE_IN_MEMORY_CACHE": "false",
     "DB_POOL_MAX": "4",
+    "PLAN_POLICY_TTL_SECONDS": "3600",
     "LLM_TIMEOUT_MS": "30000",
     "LLM_ROUTING_STRATEGY": "costOptimized",
 }
@@ -28,6 +29,7 @@ class Settings:
     pool_max: int
     llm_timeout_seconds: float
     provider: str
+    plan_policy_ttl_seconds: int
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
@@ -45,4 +47,5 @@ class Settings:
             pool_max=int(environment.get("DB_POOL_MAX") or 4),
             llm_timeout_seconds=int(environment.get("LLM_TIMEOUT_MS") or 30_000) / 1000,
             provider=provider,
+            plan_policy_ttl_seconds=int(environment.get("PLAN_POLICY_TTL_SECONDS") or 3600),
         )

@@ -10,6 +10,8 @@ from deploy.local import processes, programs
 UNIT = "redis"
 READY_WITHIN_SECONDS = 8.0
 CONFIG = "redis.conf"
+AS_FOUND = {"save": "30 1", "maxmemory-policy": "noeviction"}
+"""Settings of Redis that an incident may change while it lasts."""
 SLOW = "slow"
 """A file with the seconds that the unit takes to start, as one does that loads much data."""
 
@@ -132,9 +134,8 @@ def configuration(folder: Path, port: int) -> str:
         "port": port,
         "dir": folder,
         "daemonize": "no",
-        "save": "30 1",
         "dbfilename": "dump.rdb",
         "maxmemory": "64mb",
-        "maxmemory-policy": "noeviction",
+        **AS_FOUND,
     }
     return "".join(f"{name} {value}\n" for name, value in settings.items())
