@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pydantic import AwareDatetime, Field
 from temporalio import activity
@@ -82,6 +82,15 @@ class ReleaseHistory(Answer):
     """Which source could not be read, and why."""
 
 
+class Told(NamedTuple):
+    """What one source tells."""
+
+    releases: Sequence[Release]
+    """In any order."""
+    lacks: str = ""
+    """What of it could not be read: a release may be missing."""
+
+
 class Source(Protocol):
     """Tells of releases."""
 
@@ -89,8 +98,8 @@ class Source(Protocol):
     def title(self) -> str:
         """What it is called, for people."""
 
-    async def releases(self, most: int) -> Sequence[Release]:
-        """List the last releases, in any order."""
+    async def releases(self, most: int) -> Told:
+        """List the last releases."""
 
 
 class DeployLog:
@@ -101,12 +110,12 @@ class DeployLog:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    async def releases(self, most: int) -> Sequence[Release]:
+    async def releases(self, most: int) -> Told:
         """Read the last lines of the log."""
         found = await self._host.recent_deployment(RecentDeployments(most=most))
-        if found.unreadable_lines and not found.last:
-            raise Unavailable(f"{self.title}: no line of it can be read")
-        return [_of_log(each) for each in found.last]
+        bad = found.unreadable_lines
+        lacks = f"{bad} of its last lines cannot be read" if bad else ""
+        return Told([_of_log(each) for each in found.last], lacks)
 
 
 class Deployments:
@@ -159,10 +168,13 @@ class Deployments:
 
     async def _told(self, source: Source, most: int, unread: list[str]) -> Sequence[Release] | None:
         try:
-            return await source.releases(most)
+            told = await source.releases(most)
         except Failed as failed:
             unread.append(f"{source.title}: {failed.message[:_MOST_WHY]}")
             return None
+        if told.lacks:
+            unread.append(f"{source.title}: {told.lacks}")
+        return told.releases
 
     async def _built(self, unread: list[str]) -> Releases | None:
         if self._supervisor is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from pydantic import AwareDatetime, SecretStr, ValidationError
 
-from activities.deployments import Release
+from activities.deployments import Release, Told
 from activities.errors import Failed, Throttled, Unavailable, clamp, retry_after
 from activities.web import Answered, Web
 from activities.words import Answer
@@ -84,7 +84,7 @@ class GitHub:
             for kind, expressions in kinds.items()
         }
 
-    async def releases(self, most: int) -> Sequence[Release]:
+    async def releases(self, most: int) -> Told:
         """List the deployments that succeeded or are under way, each compared with the earlier."""
         params = {"environment": self._environment, "per_page": str(min(most + 1, 100))}
         listed = (await self._get("/deployments", params)).listed(_SYSTEM)
@@ -104,7 +104,7 @@ class GitHub:
         )
         unknown: dict[str, bool] = {}
         found = zip(alive[:most], [*changes, unknown], strict=False)
-        return [_release(each, state, changed) for (each, state), changed in found]
+        return Told([_release(each, state, changed) for (each, state), changed in found])
 
     async def _state(self, deployment: _Deployment) -> str:
         answer = await self._get(f"/deployments/{deployment.id}/statuses", {"per_page": "1"})

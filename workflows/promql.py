@@ -47,6 +47,24 @@ LLM_P95 = p95("llm_request_duration_seconds", by="provider")
 FAILING_SHARE = (
     f'(sum(rate(http_requests_total{{{JOB},status=~"5.."}}[{FAST}])) or vector(0)) / {API_RATE}'
 )
+WELL_P95, WELL_FAILING = 0.5, 0.05
+"""Under these traffic is well: the thresholds of the warnings."""
+
+
+def well(slow_seconds: float = WELL_P95, failing: float = WELL_FAILING) -> str:
+    """1 while traffic is under the warning thresholds, 0 while it is not, empty without any."""
+    good = f"(({FAILING_SHARE}) < bool {failing:g}) * (({API_P95}) < bool {slow_seconds:g})"
+    return f"{good} and {API_RATE} > 0.1"
+
+
+def failing_throughout(seconds: float) -> str:
+    """Smallest share of requests failing over that time; empty unless all of it was measured."""
+    looks = 20
+    over = f"[{seconds:g}s:{seconds / looks:g}s]"
+    share = f"({FAILING_SHARE}){over}"
+    return f"min_over_time({share}) and count_over_time({share}) >= {looks * 0.9:g}"
+
+
 MEMORY_BYTES = f"sum(process_resident_memory_bytes{{{JOB}}})"
 MEMORY_SLOPE = f"sum(deriv(process_resident_memory_bytes{{{JOB}}}[30m]))"
 """Growth of the API's memory in bytes a second, over half an hour."""

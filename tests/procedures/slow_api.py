@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 
-from activities.host import Capacity, Deployments
+from activities.deployments import ReleaseHistory
+from activities.host import Capacity
 from activities.postgres import Connections
 from activities.postgres_indexes import Index, IndexState, MissingIndexes, State
 from activities.postgres_sessions import Sessions
 from activities.postgres_statements import Plan, Scanned, SequentialScans, Statements
 from activities.prometheus import Series, SeriesAnswer, Value
+from activities.sentry import Transactions
 from activities.supervisor import Process, Processes
 from tests.procedures.asking import NOW, plan
 
@@ -94,7 +96,8 @@ FINE = {
     "worst": Plan(finding="no SELECT among the top"),
     "old_transactions": Sessions(),
     "disk": value(0.5),
-    "deployment": Deployments(last=(), newest_minutes_ago=None),
+    "releases": ReleaseHistory(releases=()),
+    "transactions": Transactions(transactions=()),
 }
 """The API is slow, and nothing says why."""
 SPIKE = FINE | {"rate": value(60.0), "baseline": value(20.0)}

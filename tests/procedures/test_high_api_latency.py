@@ -1,8 +1,11 @@
+from datetime import timedelta
+
 import pytest
 
-from activities.host import Deployment, Deployments
+from activities.deployments import Release, ReleaseHistory
 from activities.postgres_statements import Statement, Statements
 from activities.record import Asks
+from activities.sentry import Transaction, Transactions
 from activities.words import Risk
 from tests.procedures.asking import LATE, NOW, activities, consult, said, the
 from tests.procedures.slow_api import (
@@ -140,12 +143,18 @@ def test_people_get_what_only_they_can_do():
         query_id=1, query="SELECT * FROM users", user="app", calls=900, total_seconds=800.0,
         mean_milliseconds=889.0, max_milliseconds=2000.0, rows=5, share=0.91,
     )  # fmt: skip
-    last = Deployment(at=NOW, release="v1.42.0", author="dana")
+    last = Release(name="v1.42.0", at=NOW - timedelta(hours=30), author="dana")
     planned = latency(
         DATABASE,
         {"sentry": "https://sentry.example.com/pravado"},
         statements=Statements(by_total=(statement,)),
-        deployment=Deployments(last=(last,), newest_minutes_ago=1800.0),
+        releases=ReleaseHistory(releases=(last,), unread=("GitHub's deployments: down",)),
+        transactions=Transactions(
+            transactions=(
+                Transaction(name="/api/orgs", p95_seconds=1.4, count=900),
+                Transaction(name="/api/users/{id}", p95_seconds=0.2, count=900),
+            )
+        ),
         connections=connections(used=190),
     )
     text = said(planned)
@@ -156,7 +165,9 @@ def test_people_get_what_only_they_can_do():
         "look for N+1 or unbatched queries, missing time-outs",
         "/api/orgs 0.90 s",
         "https://sentry.example.com/pravado",
-        "last deployment: v1.42.0 by dana, 30 hours ago",
+        "last deployment: v1.42.0 by dana, 30 hours before the alert began",
+        "deployments: GitHub's deployments: down",
+        "slow transactions in Sentry: /api/orgs 1.40 s",
         "190 of 200 database connections are used",
     ):
         assert expected in text

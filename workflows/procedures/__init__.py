@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from workflows.procedures.api_performance import HighAPILatency
+from workflows.procedures.api_performance import CriticalAPILatency, HighAPILatency
 from workflows.procedures.base import Procedure
 from workflows.procedures.cache import RedisConnectionFailure
 from workflows.procedures.dashboard import DashboardDown
 from workflows.procedures.database import HighDatabaseConnections
+from workflows.procedures.error_rate import CriticalAPIErrorRate, HighAPIErrorRate
+from workflows.procedures.slow_queries import SlowDatabaseQueries
 
 PROCEDURES: tuple[type[Procedure], ...] = (
     HighAPILatency,
+    CriticalAPILatency,
+    SlowDatabaseQueries,
+    HighAPIErrorRate,
+    CriticalAPIErrorRate,
     RedisConnectionFailure,
     HighDatabaseConnections,
     DashboardDown,

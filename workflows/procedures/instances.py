@@ -61,7 +61,12 @@ class ActsOnInstances(Procedure):
         )
 
     def rolling_restart(
-        self, seen: Evidence, *, why: str, asks: Asks = Asks.POLICY
+        self,
+        seen: Evidence,
+        *,
+        why: str,
+        asks: Asks = Asks.POLICY,
+        expect: str = "p95 falls once the last instance is back",
     ) -> tuple[tuple[Step, ...], tuple[str, ...]]:
         """Plan to restart one instance after the other, or say why it would be wrong."""
         running = seen[self.instances]
@@ -76,7 +81,7 @@ class ActsOnInstances(Procedure):
             target=self.given.app,
             why=why,
             effect=f"restart {_counted(running)} of {self.given.app}, one at a time{gap}",
-            expect="p95 falls once the last instance is back",
+            expect=expect,
             risk=Risk.DISRUPTIVE,
             asks=asks if running else Asks.ALWAYS,
             restarts=True,
