@@ -37,6 +37,9 @@ class Switch(StrEnum):
     DATABASE_POOL_MAX = "database pool size"
     DATABASE_CONNECT_TIMEOUT_MS = "database connection time-out (ms)"
     NODE_HEAP_MB = "heap limit of an instance (MB)"
+    PUSH_QUEUEING = "push notifications queued"
+    PUSH_RATE_PER_SECOND = "push notifications a second"
+    PUSH_MINIMAL_PAYLOAD = "minimal push payload"
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ _ROUTING = re.compile(
     "forcedProvider:(?:openai|anthropic)|split:(?:openai|anthropic):[1-9][0-9]?|[a-z][A-Za-z]{2,30}"
 )
 """``split:anthropic:10`` sends ten per cent there, and the rest to the other one."""
+_RATE = re.compile("[1-9][0-9]{0,2}")
 _MODEL = re.compile("[a-z][a-z0-9.:-]{1,60}")
 
 DECLARED: Mapping[Switch, Declared] = {
@@ -74,6 +78,9 @@ DECLARED: Mapping[Switch, Declared] = {
     Switch.DATABASE_CONNECT_TIMEOUT_MS: Declared("DB_CONNECT_TIMEOUT_MS", _MILLISECONDS, "2000"),
     # Its start script hands it to Node as --max-old-space-size.
     Switch.NODE_HEAP_MB: Declared("NODE_HEAP_MB", re.compile("[1-9][0-9]{2,5}"), "2048"),
+    Switch.PUSH_QUEUEING: Declared("PUSH_QUEUEING", _TRUTH, "false"),
+    Switch.PUSH_RATE_PER_SECOND: Declared("PUSH_RATE_PER_SECOND", _RATE, "100"),
+    Switch.PUSH_MINIMAL_PAYLOAD: Declared("PUSH_MINIMAL_PAYLOAD", _TRUTH, "false"),
 }
 """Every switch, with the platform's usual names; the settings give others."""
 

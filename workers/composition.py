@@ -44,6 +44,7 @@ from workers.deployment_parts import deployments
 from workers.email_parts import email
 from workers.expo_parts import expo
 from workers.infrastructure_parts import infrastructure
+from workers.llm_parts import language_models
 from workers.looks import answering, careful, in_order
 from workers.outage_parts import outage
 from workers.parts import Activity, Parts
@@ -85,6 +86,7 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
             outside_looks(parts, settings, targets, http)
             await outage(parts, settings, ssh=ssh, targets=targets, http=http, stack=stack)
             email(parts, settings)
+            await language_models(parts, settings, targets, http, stack)
             expo(parts, settings, http)
         except SettingsWrong:
             raise

@@ -23,6 +23,7 @@ from workers.deployment_settings import GitHubSettings, ReleasesSettings, Sentry
 from workers.email_settings import EmailSettings
 from workers.expo_settings import ExpoSettings
 from workers.infrastructure_settings import ApiSettings, DiskSettings
+from workers.llm_settings import LlmSettings
 from workers.outage_settings import MaintenanceSettings, ReachSettings
 from workers.pages_settings import DashboardSettings, PagesSettings
 from workers.sections import (
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     pages: PagesSettings = PagesSettings()
     email: EmailSettings = EmailSettings()
     expo: ExpoSettings = ExpoSettings()
+    llm: LlmSettings = LlmSettings()
     releases: ReleasesSettings = ReleasesSettings()
     github: GitHubSettings = GitHubSettings()
     sentry: SentrySettings = SentrySettings()
