@@ -42,7 +42,21 @@ class Command:
     @property
     def title(self) -> str:
         """What it is called in errors: the program and its verb."""
-        return " ".join(word for word in self.words[:3] if not word.startswith("-"))
+        return " ".join(word for word in self._own[:3] if not word.startswith("-"))
+
+    @property
+    def program(self) -> str:
+        """The program that is run, whatever environment it is given."""
+        return self._own[0]
+
+    @property
+    def _own(self) -> tuple[str, ...]:
+        if self.words[0] != "env":
+            return self.words
+        rest = list(self.words[1:])
+        while len(rest) > 1 and "=" in rest[0]:
+            rest.pop(0)
+        return tuple(rest)
 
 
 @dataclass(frozen=True)
@@ -73,7 +87,7 @@ class Ran:
     def failure(self) -> Failed:
         """Classify an exit status that is no success."""
         if self.status == 127:
-            return Refused(f"{self.command.words[0]} is not installed on the host, or not on PATH")
+            return Refused(f"{self.command.program} is not installed on the host, or not on PATH")
         text = f"`{self.command.title}` failed on the host ({self.status}): {self.said}"
         if any(words in self.err for words in _NOT_NOW):
             return Ambiguous(text) if self.command.changes else Unavailable(text)

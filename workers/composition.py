@@ -41,13 +41,12 @@ from activities.switches import DECLARED, Switches
 from activities.verification import Condition, Sample, Verification
 from workers.cache_parts import cache
 from workers.deployment_parts import deployments
-from workers.email_parts import email
-from workers.expo_parts import expo
 from workers.infrastructure_parts import infrastructure
 from workers.llm_parts import language_models
 from workers.looks import answering, careful, in_order
 from workers.outage_parts import outage
 from workers.parts import Activity, Parts
+from workers.push_parts import push
 from workers.settings import Settings, SettingsWrong, variable
 from workers.status_parts import outside_looks
 from workflows.consult import Library
@@ -85,9 +84,8 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
             await _telling(parts, settings, http, stack)
             outside_looks(parts, settings, targets, http)
             await outage(parts, settings, ssh=ssh, targets=targets, http=http, stack=stack)
-            email(parts, settings)
             await language_models(parts, settings, targets, http, stack)
-            expo(parts, settings, http)
+            await push(parts, settings, targets, stack, http)
         except SettingsWrong:
             raise
         except ValueError as error:
