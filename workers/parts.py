@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import activity
 
@@ -16,6 +16,7 @@ from workflows.efforts import Queue
 from workflows.procedures.base import activity_name
 
 Activity = Callable[..., Any]
+System = TypeVar("System")
 
 
 class Parts:
@@ -24,11 +25,17 @@ class Parts:
     def __init__(self) -> None:
         self.activities: dict[Queue, list[Activity]] = {queue: [] for queue in Queue}
         self.checks: dict[str, Check] = {}
+        self._systems: list[object] = []
 
     def add(self, *systems: object, queue: Queue | None = None) -> None:
         """Put the activities of *systems* on *queue*; without one, changes go apart from probes."""
         for system in systems:
+            self._systems.append(system)
             self._sort(activities_of(system), queue)
+
+    def find(self, kind: type[System]) -> System | None:
+        """Give the system of *kind* that was added; None where it is not set up."""
+        return next((each for each in self._systems if isinstance(each, kind)), None)
 
     def lack(self, name: str, setting: str, *kinds: type, queue: Queue | None = None) -> None:
         """Have every activity that one of *kinds* would have say that *name* is not configured."""
