@@ -16,6 +16,7 @@ from activities.cache_warming import CacheWarming, WarmUp, WarmUpBefore
 from activities.changes import Targets
 from activities.cloudflare import CloudflareApi
 from activities.expo_api import ExpoApi
+from activities.llm_clients import Anthropic, OpenAI
 from activities.messages import Entry, Glance
 from activities.pagerduty import Follow, Page, PagerDuty
 from activities.pages import BuildLog, Pages, PagesBefore, RollBackPages
@@ -26,6 +27,7 @@ from activities.slack_api import slack_api
 from activities.status_pages import StatusOf, StatusPages
 from activities.web import Web
 from activities.words import Nothing, Severity, Urgency
+from tests.conformance import llm
 
 SECRET = "xoxb-0123456789-thisMustNeverBeSeen"
 SECONDS = 0.3
@@ -171,6 +173,17 @@ CAPABILITIES: tuple[Capability, ...] = (
         _HALF_A_MINUTE,
     ),
     Capability("status_pages.status", "reads", _status_page),
+    Capability("openai.models", "reads", lambda url: llm.listing(OpenAI, url, SECRET, SECONDS)),
+    Capability(
+        "anthropic.models", "reads", lambda url: llm.listing(Anthropic, url, SECRET, SECONDS)
+    ),
+    Capability(
+        "openai.complete", "repeatable", lambda url: llm.writing(OpenAI, url, SECRET, SECONDS)
+    ),
+    Capability(
+        "anthropic.complete", "repeatable", lambda url: llm.writing(Anthropic, url, SECRET, SECONDS)
+    ),
+    Capability("llm.throttle.read", "reads", lambda url: llm.throttling(url, SECRET, SECONDS)),
     Capability("cache.warm_up", "repeatable", _warm_up),
     Capability(
         "pages.deployments",
