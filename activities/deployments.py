@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from pydantic import AwareDatetime, Field
 from temporalio import activity
@@ -23,6 +23,9 @@ _SAME_COMMIT = 7
 """Characters from which two abbreviations of a commit are the same one."""
 _MOST_SAID = 100
 _MOST_WHY = 200
+_SECONDS, _QUICKLY_SECONDS = 6.0, 3.0
+"""Given to each source, and then to each question how a release ran: together a short probe."""
+T = TypeVar("T")
 
 
 class Release(Answer):
@@ -167,10 +170,8 @@ class Deployments:
         )
 
     async def _told(self, source: Source, most: int, unread: list[str]) -> Sequence[Release] | None:
-        try:
-            told = await source.releases(most)
-        except Failed as failed:
-            unread.append(f"{source.title}: {failed.message[:_MOST_WHY]}")
+        told = await _within(source.releases(most), source.title, _SECONDS, unread)
+        if told is None:
             return None
         if told.lacks:
             unread.append(f"{source.title}: {told.lacks}")
@@ -179,11 +180,8 @@ class Deployments:
     async def _built(self, unread: list[str]) -> Releases | None:
         if self._supervisor is None:
             return None
-        try:
-            return await self._supervisor.releases()
-        except Failed as failed:
-            unread.append(f"which release runs: {failed.message[:_MOST_WHY]}")
-            return None
+        asked = self._supervisor.releases()
+        return await _within(asked, "which release runs", _SECONDS, unread)
 
     async def _ran(
         self, release: Release, end: datetime | None, well: str, unread: list[str]
@@ -194,12 +192,11 @@ class Deployments:
         start = max(release.at, end - _LONGEST)
         if self._prometheus is None or start >= end:
             return release
-        try:
-            answered = await self._prometheus.over(well, start, end, _STEP.total_seconds())
-            looks = [value for _, value in answered.history()]
-        except Failed as failed:
-            unread.append(f"how {release.name} ran: {failed.message[:_MOST_WHY]}")
+        asked = self._prometheus.over(well, start, end, _STEP.total_seconds())
+        answered = await _within(asked, f"how {release.name} ran", _QUICKLY_SECONDS, unread)
+        if answered is None:
             return release
+        looks = [value for _, value in answered.history()]
         minutes = _STEP.total_seconds() / 60
         good = sum(1 for value in looks if value > 0)
         return release.model_copy(
@@ -208,6 +205,18 @@ class Deployments:
                 "unhealthy_minutes": (len(looks) - good) * minutes,
             }
         )
+
+
+async def _within(asked: Awaitable[T], what: str, seconds: float, unread: list[str]) -> T | None:
+    """Wait for one part of the answer; a part that fails or is late is said, and left out."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await asked
+    except TimeoutError:
+        unread.append(f"{what}: no answer within {seconds:g} s")
+    except Failed as failed:
+        unread.append(f"{what}: {failed.message[:_MOST_WHY]}")
+    return None
 
 
 def _built(release: Release, built: Releases | None) -> Release:

@@ -9,6 +9,7 @@ from tests.procedures.asking import LATE, NOW, alert, consult
 from workflows.consult import MOST_BYTES, Consultation, Library
 from workflows.procedures import PROCEDURES
 from workflows.procedures.base import Evidence, Given, Ladder, Probe, Procedure, step
+from workflows.rules import rules
 
 NAMES = [procedure.__name__ for procedure in PROCEDURES]
 
@@ -31,7 +32,7 @@ def test_the_first_question_gets_facts_and_probes(name):
     assert len(answer.facts.version) == 12
     assert answer.probes
     assert len({probe.key for probe in answer.probes}) == len(answer.probes)
-    assert all(probe.why and 0 < probe.seconds <= 10 for probe in answer.probes)
+    assert all(probe.why and 0 < probe.seconds <= 30 for probe in answer.probes)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -162,4 +163,7 @@ def test_every_number_that_a_procedure_names_is_a_setting(name):
 
 
 def test_the_registry_is_in_runbook_order_and_named_after_the_alerts():
-    assert NAMES == ["HighAPILatency", "RedisConnectionFailure", "HighDatabaseConnections"]
+    order = [rule.alert for rule in rules()]
+
+    assert set(NAMES) <= set(order)
+    assert sorted(NAMES, key=order.index) == NAMES

@@ -32,7 +32,7 @@ class RollsBack(ActsOnInstances):
     """Knows what was deployed lately, and plans to go back to what ran well before."""
 
     releases = Probe(
-        Deployments.recent, _question, why="releases of late, and how each of them ran", seconds=25
+        Deployments.recent, _question, why="releases of late, and how each of them ran"
     )
 
     def roll_back(

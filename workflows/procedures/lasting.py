@@ -27,5 +27,6 @@ class ShieldsUsers(GoesIntoMaintenance):
     def shield(self, seen: Evidence, *, why: str) -> tuple[Step, ...]:
         """Plan the maintenance page; alone only where most requests have failed for minutes."""
         failed = number(seen[self.throughout])
-        lost = failed is not None and failed > _HALF
-        return self.maintenance(seen, why=why, asks=Asks.NEVER if lost else Asks.POLICY)
+        # Not known is not for minutes: without data of all of them a person decides.
+        asks = Asks.NEVER if failed is not None and failed > _HALF else Asks.ALWAYS
+        return self.maintenance(seen, why=why, asks=asks)
