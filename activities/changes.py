@@ -36,13 +36,21 @@ UNDO = ".undo"
 RENEW = ".renew"
 """(order, before) -> Renewed: moves the expiry of a change that ends by itself."""
 STAGE = ".stage"
-"""(order, before, share) -> Done: gives a share of it back; 0 takes all of it again."""
+"""(order, before, share) -> Staged: gives a share of it back; 0 takes all of it again."""
 
 
 class Renewed(Answer):
     """Until when a change that ends by itself now lasts."""
 
     until: AwareDatetime
+
+
+class Staged(Answer):
+    """How much of a change is given back."""
+
+    said: str
+    share: float
+    """In effect; somebody else may hold back more than was ordered."""
 
 
 class Targets:

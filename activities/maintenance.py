@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import Field, ValidationError
 from temporalio import activity
 
-from activities.changes import Renewed, Targets, attempt, heartbeats
+from activities.changes import Renewed, Staged, Targets, attempt, heartbeats
 from activities.cloudflare_kv import Cell
 from activities.edge import BYPASS_HEADER, SHOWN_BY, Edge, Flag, Hold
 from activities.errors import Failed, Gone, Refused, Unavailable, Unwell
@@ -130,7 +130,7 @@ class Maintenance:
         order: GoIntoMaintenance,  # noqa: ARG002
         before: BeforeMaintenance,  # noqa: ARG002
         share: float,
-    ) -> Done:
+    ) -> Staged:
         """Let a share of the users through; 0 closes the edge again."""
         with attempt() as this:
             async with self._alone(f"letting {share:.0%} through"):
@@ -142,8 +142,8 @@ class Maintenance:
                     await self._write(flag, who)
             others = sorted(set(flag.holding(_now())) - {who})
             let = flag.share(_now())
-            held = f"; {', '.join(others)} lets through {let:.0%}" if let < share else ""
-            return Done(said=f"the edge lets {share:.0%} of the users through{held}", at=_now())
+            held = f"; but {let:.0%} for {', '.join(others)}" if let < share else ""
+            return Staged(said=f"the edge lets {share:.0%} of the users through{held}", share=let)
 
     @activity.defn(name="maintenance.on.undo")
     async def on_undo(self, order: GoIntoMaintenance, before: BeforeMaintenance) -> Done:  # noqa: ARG002

@@ -106,6 +106,8 @@ class PlannedStep(Kept):
     """Why its undo is left to people; empty while it is ours."""
     share: float = 0.0
     """How much of it has been given back in stages."""
+    given_back: float = 0.0
+    """How much of that is in effect: another incident may hold it too."""
     stage_fails: int = 0
     """How many stages failed."""
     expires_at: AwareDatetime | None = None
@@ -126,7 +128,7 @@ class PlannedStep(Kept):
     @property
     def blinds(self) -> bool:
         """Whether it keeps users away now."""
-        return self.behind is not None and self.in_place and self.share < 1
+        return self.behind is not None and self.in_place and self.given_back < 1
 
     @property
     def took_place(self) -> bool:

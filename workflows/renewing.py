@@ -22,7 +22,8 @@ def began(case: Case, step: PlannedStep) -> None:
     if not step.lasts_seconds or not step.in_place:
         return
     since = step.started_at or case.now
-    step.share, step.stage_fails, step.renewal_failed = 0.0, 0, ""
+    step.share = step.given_back = 0.0
+    step.stage_fails, step.renewal_failed = 0, ""
     step.expires_at = since + case.policy.seconds(step.lasts_seconds)
     step.half_time_at = since + case.policy.seconds(step.lasts_seconds / 2)
     step.renew_at = since + case.policy.seconds(step.renew_seconds)
@@ -135,5 +136,5 @@ class Renewal:
         step.renew_at = min(case.after(_TRY_AGAIN), ends)
         half = case.policy.seconds(step.lasts_seconds / 2)
         if ends - case.now <= half and not step.renewal_told:
-            step.renewal_told = True
+            step.renewal_told, step.half_time_at = True, None
             case.call(f"it ends at {ends:%H:%M} UTC and cannot be renewed: {step.effect}")

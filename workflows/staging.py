@@ -7,12 +7,14 @@ from collections.abc import Callable
 from activities.record import Phase, PlannedStep
 from activities.verification import Outcome, Verdict
 from workflows.case import Case
+from workflows.deadlines import until
 from workflows.handover import Handover
 from workflows.steps import Steps
 from workflows.watching import Watcher
 
 MOST_FAILS = 2
 """Stages that may fail before a person decides."""
+_LOOK_AGAIN = 300.0
 
 
 class Staging:
@@ -28,7 +30,7 @@ class Staging:
         """Go through the stages that are ahead of *step*; tell whether none is left."""
         case, record = self._case, self._case.record
         for share in [each for each in step.stages if each >= step.share]:
-            if step.share != share and not await self._steps.stage(step, share):
+            if step.given_back != share and not await self._steps.stage(step, share):
                 if step.in_place:
                     await self._fail(step, f"{share:.0%} could not be let through")
                 return False
@@ -44,7 +46,19 @@ class Staging:
             if verdict.outcome is not Outcome.RECOVERED:
                 await self._fail(step, f"with {share:.0%} of the users: {verdict.said}")
                 return False
-        return True
+        return not step.blinds or await self._await_others(step, alarmed)
+
+    async def _await_others(self, step: PlannedStep, alarmed: Callable[[], bool]) -> bool:
+        """Wait, for others hold it too: only what users have can be seen to be well."""
+        case = self._case
+        again = case.after(_LOOK_AGAIN)
+        case.enter(Phase.UNDOING, f"well; other incidents hold it too: {step.effect}", again)
+        await until(
+            lambda: alarmed() or case.held or bool(case.record.people.taken_over_by),
+            again,
+            "Well, but other incidents hold it too",
+        )
+        return False
 
     async def _well_with(self, share: float, alarmed: Callable[[], bool]) -> Verdict | None:
         case, verdict = self._case, None

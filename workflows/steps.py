@@ -9,9 +9,9 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.changes import READ, STAGE, UNDO
+from activities.changes import READ, STAGE, UNDO, Staged
 from activities.record import Phase, PlannedStep, StepState
-from activities.words import Done
+from activities.words import Answer, Done
 from workflows.case import Case, kind_of, why
 from workflows.deadlines import until
 from workflows.efforts import CHANGE, said
@@ -142,7 +142,7 @@ class Steps:
         case.enter(Phase.UNDOING, said)
         case.changing = step.key
         try:
-            done = await self._change(step.activity + STAGE, step, said, share)
+            staged = await self._change(step.activity + STAGE, step, said, share, answer=Staged)
         except ActivityError as error:
             if kind_of(error) == "Gone":
                 ended(case, step, why(error))
@@ -151,8 +151,9 @@ class Steps:
             return False
         finally:
             case.changing = ""
-        step.share = share
-        case.note("step", done.said, tell=True)
+        if (step.share, step.given_back) != (share, staged.share):
+            case.note("step", staged.said, tell=True)
+        step.share, step.given_back = share, staged.share
         return True
 
     async def put_back(self, step: PlannedStep, stopped: Callable[[], bool]) -> bool:
@@ -207,17 +208,23 @@ class Steps:
         step.state = StepState.PLANNED
         return case.now - step.read_failed_at < patience
 
-    async def _change(self, activity: str, step: PlannedStep, summary: str, *more: Any) -> Done:
+    async def _change(
+        self,
+        activity: str,
+        step: PlannedStep,
+        summary: str,
+        *more: float,
+        answer: type[Answer] = Done,
+    ) -> Any:
         seconds = timedelta(seconds=step.apply_seconds)
         effort: workflow.ActivityConfig = {
             **said(CHANGE, summary),
             "start_to_close_timeout": seconds,
             "schedule_to_close_timeout": 4 * seconds,
         }
-        done: Done = await workflow.execute_activity(
-            activity, args=[step.order, step.before, *more], result_type=Done, **effort
+        return await workflow.execute_activity(
+            activity, args=[step.order, step.before, *more], result_type=answer, **effort
         )
-        return done
 
     def _failed(self, step: PlannedStep, error: ActivityError, *, changed: bool = True) -> None:
         uncertain = changed and not _surely_nothing(error)
