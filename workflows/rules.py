@@ -1,11 +1,13 @@
 """The alert rules: what fires each of the runbook's 21 alerts.
 
 Each asks the same as the condition of its procedure, over a longer window. What the runbook does
-not say is named in `Rule.ours`.
+not say is named in `Rule.ours`. The severities of its own are those of its table "Incident
+Severity Levels", whose examples name some alerts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from activities.words import Severity
@@ -34,6 +36,43 @@ class Rule:
     team: str = "backend"
 
 
+@dataclass(frozen=True)
+class Recording:
+    """One recording rule: what several alert rules ask for, asked once, under a name."""
+
+    record: str
+    expression: str
+
+
+# Named as Prometheus recommends, level:metric:operations, the window at the end. The level `job`
+# is true of all that is taken over one job alone.
+_RECORDED = {
+    "job:http_requests:rate": promql.API_RATE,
+    "job:http_request_duration_seconds:p95_rate": promql.API_P95,
+    "job:http_requests_failing_per_requests:ratio_rate": promql.FAILING_SHARE,
+    "job:cache_requests:rate": promql.CACHE_RATE,
+    "provider:llm_requests:rate": promql.LLM_CALLS,
+    "job:llm_requests:rate": promql.LLM_RATE,
+    "job:push_notifications:rate": promql.PUSH_RATE,
+}
+
+
+def recordings(window: str = SLOW) -> tuple[Recording, ...]:
+    """Give the recording rules, each made of those before it."""
+    found: list[Recording] = []
+    for name, expression in _RECORDED.items():
+        over = promql.within(expression, window)
+        found.append(Recording(f"{name}{window}", by_name(over, found)))
+    return tuple(found)
+
+
+def by_name(expression: str, recorded: Sequence[Recording]) -> str:
+    """Write *expression* with the names of what is recorded."""
+    for each in recorded:
+        expression = expression.replace(each.expression, each.record)
+    return expression
+
+
 def rules(window: str = SLOW, hold: str | None = None, hour: str = _HOUR) -> tuple[Rule, ...]:
     """Give the alert rules, in runbook order.
 
@@ -47,7 +86,7 @@ def rules(window: str = SLOW, hold: str | None = None, hour: str = _HOUR) -> tup
         Rule(
             "HighAPILatency", f"{promql.API_P95} > 0.5{busy}", "5m", Severity.WARNING,
             "pravado-api", "p95 latency is {{ $value | humanizeDuration }}",
-            "high-api-latency-p95--500ms", ("for", "severity", "traffic floor"),
+            "high-api-latency-p95--500ms", ("for", "traffic floor"),
         ),
         Rule(
             "CriticalAPILatency", f"{promql.API_P95} > 2{busy}", "2m", Severity.CRITICAL,
@@ -65,7 +104,7 @@ def rules(window: str = SLOW, hold: str | None = None, hour: str = _HOUR) -> tup
         Rule(
             "HighAPIErrorRate", f"{promql.FAILING_SHARE} > 0.05{busy}", "2m", Severity.WARNING,
             "pravado-api", "{{ $value | humanizePercentage }} of the requests fail",
-            "high-api-error-rate--5", ("for", "severity", "traffic floor"),
+            "high-api-error-rate--5", ("for", "traffic floor"),
         ),
         Rule(
             "CriticalAPIErrorRate", f"{promql.FAILING_SHARE} > 0.2{busy}", "1m",
@@ -76,7 +115,7 @@ def rules(window: str = SLOW, hold: str | None = None, hour: str = _HOUR) -> tup
         Rule(
             "DatabaseConnectionErrors", f"{promql.DATABASE_ERRORS} > 0.1", "1m",
             Severity.CRITICAL, "postgres",
-            "{{ $value | humanize }} connections a second are asked for in vain",
+            '{{ $value | printf "%.2f" }} connections a second are asked for in vain',
             "database-connection-errors", ("for", "severity", "threshold", "expression"),
         ),
         Rule(
@@ -84,7 +123,7 @@ def rules(window: str = SLOW, hold: str | None = None, hour: str = _HOUR) -> tup
             f"{promql.CACHE_MISSES} > 0.5 and {promql.CACHE_RATE} > {_FLOOR}", "15m",
             Severity.INFO, "redis",
             "{{ $value | humanizePercentage }} of the look-ups find nothing",
-            "high-cache-miss-ratio--50", ("for", "severity", "traffic floor"),
+            "high-cache-miss-ratio--50", ("for", "traffic floor"),
         ),
         Rule(
             "RedisConnectionFailure", f"{promql.REDIS_UP} == 0", "30s", Severity.CRITICAL,
@@ -99,7 +138,7 @@ def rules(window: str = SLOW, hold: str | None = None, hour: str = _HOUR) -> tup
         Rule(
             "SupabaseDown", f"{promql.DATABASE_UP} == 0", "30s", Severity.CRITICAL, "postgres",
             "no API instance gets an answer from the database",
-            "supabase-down", ("for", "severity", "expression"),
+            "supabase-down", ("for", "expression"),
         ),
         Rule(
             "HighDatabaseConnections", f"{promql.DATABASE_CONNECTIONS} > 0.8", "2m",
