@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CONSTANTS = {
     name: expression
     for name, expression in vars(promql).items()
-    if name.isupper() and isinstance(expression, str) and name not in {"JOB", "FAST", "SLOW"}
+    if name.isupper()
+    and isinstance(expression, str)
+    and name not in {"JOB", "FAST", "SLOW", "PACE"}
 }
 RUNBOOK = [
     "HighAPILatency", "CriticalAPILatency", "SlowDatabaseQueries",
@@ -93,12 +95,13 @@ def test_a_rule_asks_the_same_as_the_condition_of_its_procedure(rule):
 
     assert rule.severity is procedure.severity
     assert rule.section == procedure.section
-    measured, _, rest = rule.expression.partition(" > ")
+    without_floor = re.sub(r" and [^>]* > [\d.]+$", "", rule.expression)
+    measured, _, bound = without_floor.rpartition(" > ")
     if condition.kind == "below":
         asked = promql.within(condition.expression, promql.SLOW)
         # Where a rule keeps series apart, the highest counts.
         assert asked in {measured, f"max({measured})"}
-        assert condition.threshold == RECOVERED_AT.get(rule.alert, float(rest.split()[0]))
+        assert condition.threshold == RECOVERED_AT.get(rule.alert, float(bound))
     elif rule.alert not in OF_THE_THING:
         assert re.search(r" (== 0|< 1)$", rule.expression), "a bound, and no condition that has it"
 
