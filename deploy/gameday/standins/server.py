@@ -39,7 +39,11 @@ class StandIn(ABC):
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self.tls() else 'http'}://127.0.0.1:{self._port}"
+
+    def tls(self) -> dict[str, str]:
+        """Give certificate and key, as uvicorn names them; empty speaks plainly."""
+        return {}
 
     def fail(self, *faults: Fault) -> None:
         """Fail in these ways from the next call on."""
@@ -81,6 +85,7 @@ class StandIn(ABC):
                 lifespan="off",
                 log_config=None,
                 access_log=False,
+                **self.tls(),  # type: ignore[arg-type]
             )
         )
         self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
