@@ -5,6 +5,7 @@ from activities.record import Asks
 from activities.redis import Pong
 from activities.redis_findings import Finding
 from activities.services import Unit
+from activities.status_pages import ProviderStatus
 from activities.supervisor import Process, Processes
 from activities.words import Risk
 from tests.procedures.asking import LATE, NOW, activities, consult, plan, said, the
@@ -36,7 +37,13 @@ def instances(cached: str | None = None, count: int = 2) -> Processes:
     )
 
 
+def upstash(state: str = "operational", words: str = "Redis: operational") -> ProviderStatus:
+    url = "https://status.upstash.com"
+    return ProviderStatus(provider="upstash", state=state, said=words, url=url)
+
+
 DOWN = {
+    "provider": upstash(),
     "from_worker": pong(Finding.REFUSED, "connection refused"),
     "from_host": host_pong(Finding.REFUSED, "connection refused"),
     "service": unit(result="signal"),
@@ -184,6 +191,45 @@ def test_a_managed_redis_is_left_to_its_provider_and_people_get_the_link():
     assert activities(managed) == [SWITCH]
     assert "https://console.upstash.com" in managed.findings[0]
     assert "https://cache.example.com" in elsewhere.findings[0]
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        pytest.param(
+            {"provider": upstash("outage", "Redis: major_outage")},
+            "status page says outage: Redis: major_outage (https://status.upstash.com)",
+            id="an outage of the provider",
+        ),
+        pytest.param({}, "status page says operational", id="the provider sees nothing"),
+        pytest.param({"provider": None}, "provider: could not be read", id="its page is silent"),
+    ],
+)
+def test_a_managed_redis_is_told_with_its_providers_own_word(found, words):
+    managed = redis({"redis_unit": ""}, service=unit(self_hosted=False), **found)
+
+    assert words in said(managed)
+    assert activities(managed) == [SWITCH], "a status page is never the reason to act or not to"
+
+
+def test_the_provider_has_no_word_about_a_redis_of_our_own():
+    assert "status page" not in said(redis(provider=upstash("outage", "all is down")))
+
+
+def test_a_redis_that_answers_only_sometimes_is_not_down_and_that_is_said():
+    flapping = redis(from_worker=pong().model_copy(update={"failures": 2}))
+
+    assert RESTART not in activities(flapping)
+    assert "from the worker it answered only after 2 pings had failed" in flapping.findings
+
+
+def test_it_takes_three_failures_from_either_side_within_a_minute_to_call_it_down():
+    probes = {each.key: each for each in consult("RedisConnectionFailure").probes}
+
+    for side in ("from_worker", "from_host"):
+        ask, most = probes[side].ask, probes[side].seconds
+        assert ask["times"] == 3
+        assert ask["times"] * ask["every_seconds"] < most < 60
 
 
 def test_after_the_last_step_people_are_told_to_provision_a_new_instance():

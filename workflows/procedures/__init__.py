@@ -5,9 +5,13 @@ from __future__ import annotations
 from workflows.procedures.api_performance import CriticalAPILatency, HighAPILatency
 from workflows.procedures.base import Procedure
 from workflows.procedures.cache import RedisConnectionFailure
+from workflows.procedures.cache_misses import HighCacheMissRatio
 from workflows.procedures.dashboard import DashboardDown
 from workflows.procedures.database import HighDatabaseConnections
 from workflows.procedures.error_rate import CriticalAPIErrorRate, HighAPIErrorRate
+from workflows.procedures.expo import ExpoPushServiceDown
+from workflows.procedures.push import HighPushNotificationFailureRate
+from workflows.procedures.redis_memory import RedisHighMemoryUsage
 from workflows.procedures.slow_queries import SlowDatabaseQueries
 
 PROCEDURES: tuple[type[Procedure], ...] = (
@@ -16,7 +20,11 @@ PROCEDURES: tuple[type[Procedure], ...] = (
     SlowDatabaseQueries,
     HighAPIErrorRate,
     CriticalAPIErrorRate,
+    HighCacheMissRatio,
     RedisConnectionFailure,
+    RedisHighMemoryUsage,
     HighDatabaseConnections,
+    HighPushNotificationFailureRate,
+    ExpoPushServiceDown,
     DashboardDown,
 )

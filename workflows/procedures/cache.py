@@ -8,6 +8,7 @@ from activities.record import Asks
 from activities.redis import Pong, Redis
 from activities.redis_pings import Pings
 from activities.services import RestartService, Services, Unit
+from activities.status_pages import StatusOf, StatusPages
 from activities.switches import Switch
 from activities.verification import Answering
 from activities.words import Nothing, Risk, Severity
@@ -32,6 +33,9 @@ class RedisConnectionFailure(ActsOnInstances):
 
     from_worker = Probe(Redis.ping, _SURE, why="PING from the worker", seconds=25)
     from_host = Probe(Host.redis_ping, _SURE, why="PING from the API host", seconds=25)
+    provider = Probe(
+        StatusPages.status, StatusOf(provider="upstash"), why="status page of the Redis provider"
+    )
     service = Probe(Host.redis_service, Nothing(), why="Redis as a service of the API host")
     deployment = Probe(Host.recent_deployment, RecentDeployments(), why="recent deployments")
 
@@ -49,6 +53,8 @@ class RedisConnectionFailure(ActsOnInstances):
                 for where, pong in (("the worker", worker), ("the API host", host))
                 if pong and pong.finding
             ),
+            *_flapping(worker, host),
+            *self._provider_says(seen),
             *(["the in-memory cache is on already"] if self._cached_in_memory(seen) else []),
             *last_deployment(seen[self.deployment]),
         )
@@ -71,6 +77,15 @@ class RedisConnectionFailure(ActsOnInstances):
             findings=(*([f"not restarted: {against}"] if against else []), *findings),
             when_out=_LATE,
         )
+
+    def _provider_says(self, seen: Evidence) -> list[str]:
+        """Repeat the provider's own word, where Redis is a provider's."""
+        status, unit = seen[self.provider], seen[self.service]
+        if unit is not None and unit.self_hosted:
+            return []
+        if status is None:
+            return [seen.why_not(self.provider)]
+        return [f"the provider's status page says {status.state}: {status.said} ({status.url})"]
 
     def _against_restart(self, unit: Unit | None, unread: str) -> str:
         """Say why a restart would be wrong or cannot be made."""
@@ -121,6 +136,15 @@ class RedisConnectionFailure(ActsOnInstances):
 
     def _cached_in_memory(self, seen: Evidence) -> bool:
         return self.present(seen, Switch.IN_MEMORY_CACHE) == "true"
+
+
+def _flapping(worker: Pong | HostPong | None, host: Pong | HostPong | None) -> list[str]:
+    """Say from where Redis answered only after it had failed to."""
+    return [
+        f"from {where} it answered only after {pong.failures} pings had failed"
+        for where, pong in (("the worker", worker), ("the API host", host))
+        if pong and pong.answered and pong.failures
+    ]
 
 
 def _answers(pong: Pong | HostPong | None) -> bool:
