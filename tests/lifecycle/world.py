@@ -268,6 +268,11 @@ class World:
             "loaded": True, "state": "failed", "result": "signal", "pid": 0, "self_hosted": True,
         }  # fmt: skip
 
+    def _on_status_pages__status(self, ask: dict[str, Any]) -> Any:
+        page = "https://status.example.com"
+        said = "all components are operational"
+        return {**ask, "state": "operational", "said": said, "url": page}
+
     def _on_host__recent_deployment(self, ask: Any) -> Any:
         last = {"at": _now(), "release": "r42", "author": "sam"}
         return {"last": [last], "newest_minutes_ago": 30.0}
