@@ -52,6 +52,22 @@ class Given(Order):
     llm_slow_seconds: float = 8.0
     llm_timeout_milliseconds: int = Field(default=10_000, ge=1000, le=600_000)
     """The time-out that is set while a provider is slow, where the present one is longer."""
+    llm_failing_ratio: float = Field(default=0.2, gt=0, lt=1)
+    """Of a small share of the calls, what the other provider may fail at before it gets all."""
+    llm_first_percent: int = Field(default=10, ge=1, le=50)
+    """The share of the calls that the other provider gets first."""
+    llm_hold_seconds: float = Field(default=1800, ge=60, le=24 * 3600)
+    """So long the first provider must have been well before calls go back to it."""
+    llm_cheaper_model: str = Field(default="gpt-5.4-mini", pattern=r"^[a-z][a-z0-9.:-]{1,60}$")
+    """What calls go to while they cost too much."""
+    llm_tries: int = Field(default=3, ge=1, le=9)
+    """How often a call is tried that was refused for its number."""
+    llm_backoff_milliseconds: int = Field(default=1000, ge=100, le=60_000)
+    """Waited before the second try, and twice as long before each one after it."""
+    llm_throttled_per_minute: int = Field(default=6, ge=0, le=10_000)
+    """Requests of an organization over its daily limit that still go through."""
+    openai_console: str = "https://platform.openai.com"
+    anthropic_console: str = "https://platform.claude.com"
     sentry: str = ""
     """Where people find slow transactions and errors."""
     datadog: str = ""
@@ -98,6 +114,22 @@ class Given(Order):
     """How long plan policies are cached where they are missed too often: they change rarely."""
     warm_up_most_database: float = Field(default=0.6, gt=0, le=0.8)
     """Share of the database's connections from which on no cache is warmed: it costs queries."""
+    disk_full_ratio: float = Field(default=0.02, ge=0, le=0.1)
+    """With less of a disk free an API that is down gets room before it is restarted."""
+    log_max_size: str = Field(default="50M", pattern=r"^[1-9]\d{0,4}[KMG]$")
+    """Where a log is cut once rotation is switched on."""
+    log_retain: int = Field(default=7, ge=1, le=1000)
+    """How many of them are kept."""
+    runaway_percent: float = Field(default=90, gt=0, le=100)
+    """Of one processor: an instance that takes more while the others take half is a runaway."""
+    node_heap_megabytes: int = Field(default=4096, ge=256, le=262_144)
+    """The heap limit that instances get where theirs is too small and the host has the memory."""
+    push_dead_most_ratio: float = Field(default=0.01, gt=0, le=0.5)
+    """Of all push tokens: where more are dead, the credentials are suspected and a person asked."""
+    push_drain_per_second: float = Field(default=100, ge=1, le=500)
+    """Queued push notifications that are sent a second, at most."""
+    push_urgent_emails_most: int = Field(default=500, ge=1, le=5000)
+    """Urgent notifications that one step sends by e-mail."""
     runbook: str = ""
     """Address of the runbook that people read; its sections are linked where it is set."""
     variables: dict[Switch, str] = Field(default_factory=dict)
