@@ -66,8 +66,15 @@ def failing_throughout(seconds: float) -> str:
 
 
 MEMORY_BYTES = f"sum(process_resident_memory_bytes{{{JOB}}})"
+BUSIEST_ROUTES = (
+    "topk(10, sum by (route) "
+    f"(rate(http_request_duration_seconds_sum{{{JOB}}}[{FAST}])))"
+)
+"""Seconds a second that are spent in each route: its share of all instances' time."""
 MEMORY_SLOPE = f"sum(deriv(process_resident_memory_bytes{{{JOB}}}[30m]))"
 """Growth of the API's memory in bytes a second, over half an hour."""
+MEMORY_SLOPE_HOURS = f"sum(deriv(process_resident_memory_bytes{{{JOB}}}[3h]))"
+"""The same over three hours: a leak goes on, load comes and goes."""
 DATABASE_CONNECTIONS = f"max(db_connections_active{{{JOB}}}) / max(db_connections_max{{{JOB}}})"
 """Connections of the whole server, of its maximum."""
 DATABASE_DISK_FREE = (
@@ -101,15 +108,31 @@ REDIS_MEMORY = (
 LLM_CALLS = f"sum by (provider) (rate(llm_requests_total{{{JOB}}}[{FAST}]))"
 LLM_RATE = f"sum(rate(llm_requests_total{{{JOB}}}[{FAST}]))"
 LLM_FAILING = (
-    f'sum by (provider) (rate(llm_requests_total{{{JOB},status=~"5..|timeout|unreachable"}}'
-    f"[{FAST}])) / ({LLM_CALLS} > 0)"
+    f'(sum by (provider) (rate(llm_requests_total{{{JOB},status=~"5..|timeout|unreachable"}}'
+    f"[{FAST}])) or 0 * {LLM_CALLS}) / ({LLM_CALLS} > 0)"
 )
-"""Share of each provider's calls that it did not answer."""
+"""Share of each provider's calls that it did not answer; one that is not called has none."""
+
+
+def llm_failing(provider: str) -> str:
+    """Share of *provider*'s calls that it leaves unanswered or refuses, of late."""
+    named = f'{JOB},provider="{provider}"'
+    bad = f'rate(llm_requests_total{{{named},status=~"4..|5..|timeout|unreachable"}}[2m])'
+    return f"(sum({bad}) or vector(0)) / {llm_calls(provider)}"
+
+
+def llm_calls(provider: str) -> str:
+    """Calls a second to *provider*; over a longer time, for a small share may be few."""
+    return f'sum(rate(llm_requests_total{{{JOB},provider="{provider}"}}[2m]))'
+
+
 LLM_FAILING_MOST = f"max({LLM_FAILING})"
+_LLM_CALLS_BY = f"sum by (provider, model) (rate(llm_requests_total{{{JOB}}}[{FAST}]))"
 LLM_LIMITED_BY = (
-    f'sum by (provider, model) (rate(llm_requests_total{{{JOB},status="429"}}[{FAST}]))'
-    f" / (sum by (provider, model) (rate(llm_requests_total{{{JOB}}}[{FAST}])) > 0)"
+    f'(sum by (provider, model) (rate(llm_requests_total{{{JOB},status="429"}}[{FAST}]))'
+    f" or 0 * {_LLM_CALLS_BY}) / ({_LLM_CALLS_BY} > 0)"
 )
+"""Share of the calls of each model that its provider refused for their number."""
 LLM_LIMITED = (
     f'(sum(rate(llm_requests_total{{{JOB},status="429"}}[{FAST}])) or vector(0)) / {LLM_RATE}'
 )

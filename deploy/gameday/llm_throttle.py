@@ -45,7 +45,7 @@ class Throttle:
     async def rates(self) -> dict[str, int]:
         """Give the rates of those that have one."""
         found = await self._redis.hgetall(KEY)
-        return {name: int(rate) for name, rate in found.items()}
+        return {str(name): int(rate) for name, rate in found.items()}
 
     async def lets(self, organization: str) -> bool:
         """Tell whether one more request of *organization* may go on."""
@@ -68,4 +68,4 @@ class Throttle:
         if lifted:
             await self._redis.hdel(KEY, *lifted)
         if rates:
-            await self._redis.hset(KEY, mapping=rates)
+            await self._redis.hset(KEY, mapping={name: str(rate) for name, rate in rates.items()})

@@ -8,8 +8,13 @@ from workflows.procedures.cache import RedisConnectionFailure
 from workflows.procedures.cache_misses import HighCacheMissRatio
 from workflows.procedures.dashboard import DashboardDown
 from workflows.procedures.database import HighDatabaseConnections
+from workflows.procedures.disk_space import DiskSpaceLow
 from workflows.procedures.error_rate import CriticalAPIErrorRate, HighAPIErrorRate
 from workflows.procedures.expo import ExpoPushServiceDown
+from workflows.procedures.host_load import HighCPUUsage, HighMemoryUsage
+from workflows.procedures.infrastructure import APIDown
+from workflows.procedures.llm_cost import HighLLMCost
+from workflows.procedures.llm_incidents import LLMProviderDown, LLMRateLimitExceeded
 from workflows.procedures.push import HighPushNotificationFailureRate
 from workflows.procedures.redis_memory import RedisHighMemoryUsage
 from workflows.procedures.slow_queries import SlowDatabaseQueries
@@ -24,7 +29,14 @@ PROCEDURES: tuple[type[Procedure], ...] = (
     RedisConnectionFailure,
     RedisHighMemoryUsage,
     HighDatabaseConnections,
+    LLMProviderDown,
+    HighLLMCost,
+    LLMRateLimitExceeded,
     HighPushNotificationFailureRate,
     ExpoPushServiceDown,
+    APIDown,
     DashboardDown,
+    HighCPUUsage,
+    HighMemoryUsage,
+    DiskSpaceLow,
 )
