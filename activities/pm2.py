@@ -120,10 +120,14 @@ class Pm2:
     async def switch_release(self, to: str, *, leaving: str) -> None:
         """Point the link to another folder and reload; each part may be done twice."""
         at = self._where
+        turning = (
+            commands.mark_release(at.root, leaving, at.left),
+            commands.prepare_release(at.root, to),
+            commands.point_to_release(at.root),
+        )
         async with self._ssh.session() as session:
-            (await session.run(commands.mark_release(at.root, leaving, at.left))).must()
-            (await session.run(commands.prepare_release(at.root, to))).must()
-            (await session.run(commands.point_to_release(at.root))).must()
+            for command in turning:
+                (await session.run(command)).must()
             ran = await session.run(commands.reload(self._app))
         if ran.status and _UNDER_WAY in plain(ran.out + ran.err):
             raise Ambiguous(f"{self._app} is being reloaded already: look again")

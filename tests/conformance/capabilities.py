@@ -16,12 +16,14 @@ from activities.cache_warming import CacheWarming, WarmUp, WarmUpBefore
 from activities.changes import Targets
 from activities.cloudflare import CloudflareApi
 from activities.expo_api import ExpoApi
+from activities.github import GitHub
 from activities.llm_clients import Anthropic, OpenAI
 from activities.messages import Entry, Glance
 from activities.pagerduty import Follow, Page, PagerDuty
 from activities.pages import BuildLog, Pages, PagesBefore, RollBackPages
 from activities.pages_project import Project
 from activities.phones import AskReceipts, PagePhones, Phones, PhoneTicket
+from activities.sentry import NewestIssues, Sentry, SlowTransactions
 from activities.slack import PostEntry, PostRoot, Slack, UpdateRoot
 from activities.slack_api import slack_api
 from activities.status_pages import StatusOf, StatusPages
@@ -50,6 +52,8 @@ class Capability:
     open: Callable[[str], AbstractAsyncContextManager[Call]]
     waits: timedelta | None = None
     """What a 429 without Retry-After means."""
+    lists: bool = False
+    """Whether an empty list is an answer."""
 
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -101,6 +105,8 @@ async def _warm_up(url: str) -> AsyncIterator[Call]:
 
 
 _BACK = RollBackPages(to="earlier")
+
+
 @contextlib.asynccontextmanager
 async def _phones(url: str, make: Callable[[Phones], Call]) -> AsyncIterator[Call]:
     async with httpx.AsyncClient() as client:
@@ -118,6 +124,29 @@ _RING = PagePhones(
     body="p95 is 3 s",
 )
 _TICKETS = AskReceipts(tickets=(PhoneTicket(phone="priya", id="4b5c"),))
+
+
+@contextlib.asynccontextmanager
+async def _github(url: str) -> AsyncIterator[Call]:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        github = GitHub(client, "pravado/api", SecretStr(SECRET), url=url, seconds=SECONDS)
+        yield lambda: github.releases(5)
+
+
+@contextlib.asynccontextmanager
+async def _sentry(url: str, make: Callable[[Sentry], Call]) -> AsyncIterator[Call]:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        yield make(Sentry(client, "pravado", SecretStr(SECRET), url=url, seconds=SECONDS))
+
+
+def _sentry_issues(url: str) -> AbstractAsyncContextManager[Call]:
+    return _sentry(url, lambda sentry: lambda: sentry.issues(NewestIssues()))
+
+
+def _sentry_transactions(url: str) -> AbstractAsyncContextManager[Call]:
+    return _sentry(url, lambda sentry: lambda: sentry.slow_transactions(SlowTransactions()))
+
+
 _ENTRY = PostEntry(
     channel_id="C0INCIDENTS",
     thread_ts="1.000001",
@@ -173,6 +202,9 @@ CAPABILITIES: tuple[Capability, ...] = (
         _HALF_A_MINUTE,
     ),
     Capability("status_pages.status", "reads", _status_page),
+    Capability("github.deployments", "reads", _github, timedelta(minutes=1), lists=True),
+    Capability("sentry.issues", "reads", _sentry_issues, lists=True),
+    Capability("sentry.slow_transactions", "reads", _sentry_transactions),
     Capability("openai.models", "reads", lambda url: llm.listing(OpenAI, url, SECRET, SECONDS)),
     Capability(
         "anthropic.models", "reads", lambda url: llm.listing(Anthropic, url, SECRET, SECONDS)

@@ -154,6 +154,8 @@ async def test_a_page_of_html_is_neither_success_nor_crash(
 async def test_json_of_another_shape_is_neither_success_nor_crash(
     capability: Capability, body: bytes
 ) -> None:
+    if capability.lists and body == b"[]":
+        pytest.skip("an empty list is an answer there")
     error = await failure_after(capability, answer(200, body))
     assert not error.non_retryable
 
