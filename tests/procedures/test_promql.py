@@ -98,7 +98,7 @@ def test_a_rule_asks_the_same_as_the_condition_of_its_procedure(rule):
     without_floor = re.sub(r" and [^>]* > [\d.]+$", "", rule.expression)
     measured, _, bound = without_floor.rpartition(" > ")
     if condition.kind == "below":
-        asked = promql.within(condition.expression, promql.SLOW)
+        asked = promql.within(condition.expression, promql.SLOW, "1h")
         # Where a rule keeps series apart, the highest counts.
         assert asked in {measured, f"max({measured})"}
         assert condition.threshold == RECOVERED_AT.get(rule.alert, float(bound))
