@@ -114,6 +114,17 @@ class Settings(BaseSettings):
                     f"{', '.join(sorted(levels))} "
                     f"({variable('pagerduty', 'routing_keys', level.replace('-', '_'))})"
                 )
+        for level, names in self.policy.phones.items():
+            if level not in levels:
+                raise ValueError(
+                    f"policy.phones: no severity has a level {level!r} "
+                    f"({variable('policy', 'phones')})"
+                )
+            if lacks := sorted(set(names) - set(self.expo.phones)):
+                raise ValueError(
+                    f"policy.phones: {', '.join(lacks)} has no push token "
+                    f"({variable('expo', 'phones')})"
+                )
         for name, text in (("app", self.given.app), ("redis_unit", self.given.redis_unit)):
             if text and not WORD.fullmatch(text):
                 raise ValueError(

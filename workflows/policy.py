@@ -92,6 +92,8 @@ class Policy(Order):
     """Rights by name; ``*`` is everybody who comes through an authenticated door."""
     mentions: dict[str, str] = Field(default_factory=dict)
     """Slack user or group id of each level: on-call, engineering-lead, cto."""
+    phones: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Whose phones ring beside a page of high urgency: names by level, tokens are settings."""
     preapproved: tuple[Preapproval, ...] = ()
     """Steps that need no asking, as ``activity@target``; counts in guarded and autonomous
     mode."""

@@ -22,7 +22,8 @@ _ROLES = {
     "nightly_report": "GRANT SELECT ON ALL TABLES IN SCHEMA public TO nightly_report",
     "responder": (
         "GRANT pg_monitor, pg_signal_backend, pg_read_all_data, pg_use_reserved_connections"
-        " TO responder"
+        " TO responder;"
+        "GRANT INSERT, UPDATE, DELETE ON push_tokens, push_receipts, push_queue TO responder"
     ),
 }
 

@@ -46,6 +46,7 @@ class Health:
             "PostgreSQL": self._database,
             "instances": self._instances,
             "users": self._users,
+            "push queue": self._push_queue,
         }
         found = await asyncio.gather(*(_checked(name, ask) for name, ask in checks.items()))
         return [reason for reasons in found for reason in reasons]
@@ -105,6 +106,15 @@ class Health:
             [(used, most)] = await found.fetchall()
         full = used > MOST_SESSIONS_SHARE * most
         return [f"{used} of {most} database sessions are taken"] if full else []
+
+    async def _push_queue(self) -> list[str]:
+        connection = await psycopg.AsyncConnection.connect(self._dsn, connect_timeout=5)
+        async with connection:
+            found = await connection.execute(
+                "SELECT count(*) FROM push_queue WHERE state IN ('queued', 'claimed')"
+            )
+            [(waiting,)] = await found.fetchall()
+        return [f"{waiting} push notifications still wait in the queue"] if waiting else []
 
     async def _instances(self) -> list[str]:
         listed = await self._ssh.jlist()

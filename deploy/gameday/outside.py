@@ -7,13 +7,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.gameday import probe_collector
+from deploy.gameday import probe_collector, push
 from deploy.gameday.standins import pages
 from deploy.gameday.standins.__main__ import ROUTING_KEY, TOKEN
+from deploy.gameday.standins.expo import ExpoStandIn
 from deploy.gameday.standins.pagerduty import PagerDutyStandIn
 from deploy.gameday.standins.server import StandIn
 from deploy.gameday.standins.slack import SlackStandIn
+from deploy.gameday.standins.smtp import SmtpStandIn
 from deploy.gameday.standins.status_pages import StatusPagesStandIn
+
+EXPO_TOKEN = "expo-access-token-of-the-game-day"  # noqa: S105 (of a stand-in)
+ON_CALL_PHONE = "phone of on-call"
 
 
 class Outside:
@@ -24,16 +29,20 @@ class Outside:
         self.pagerduty = PagerDutyStandIn([ROUTING_KEY], data=folder / "pagerduty.json")
         self.status_pages = StatusPagesStandIn()
         self.pages = pages.PagesStandIn()
+        self.expo = ExpoStandIn(EXPO_TOKEN)
         self._all: tuple[StandIn, ...] = (
             self.slack,
             self.pagerduty,
+            self.expo,
             self.status_pages,
             self.pages,
         )
+        self.mail = SmtpStandIn()
         self._running = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as starting:
+            await starting.enter_async_context(self.mail)
             for each in self._all:
                 await starting.enter_async_context(each)
             self._running = starting.pop_all()
@@ -55,6 +64,15 @@ class Outside:
             "SLACK__CHANNELS": {"incidents": "C0INCIDENTS"},
             "PAGERDUTY__ROUTING_KEY": ROUTING_KEY,
             "PAGERDUTY__BASE_URL": self.pagerduty.url,
+            "EXPO__BASE_URL": self.expo.url,
+            "EXPO__ACCESS_TOKEN": EXPO_TOKEN,
+            "EXPO__TEST_PHONE": "ExponentPushToken[test-phone]",
+            "EXPO__PHONES": {ON_CALL_PHONE: "ExponentPushToken[on-call]"},
+            "POLICY__PHONES": {"on-call": [ON_CALL_PHONE]},
+            "EMAIL__HOST": "127.0.0.1",
+            "EMAIL__PORT": self.mail.port,
+            "EMAIL__SECURITY": "none",
+            "EMAIL__SENDER": "Pravado incidents <incidents@pravado.example>",
             "STATUS_PAGES__URLS": self.status_pages.urls(),
             "DASHBOARD__URL": self.pages.site_url,
             "DASHBOARD__TEXT": pages.WELCOME,
@@ -67,13 +85,17 @@ class Outside:
     def environment(self) -> dict[str, str]:
         """Give what the instances of the API are told by their environment."""
         return {
+            push.URL: self.expo.url,
+            push.TOKEN: EXPO_TOKEN,
             probe_collector.URL: self.pages.site_url,
             probe_collector.TEXT: pages.WELCOME,
         }
 
     async def unwell(self) -> list[str]:
         """Give what is not as it was found, in words."""
+        away = self.expo.down or self.expo.wrong_credentials
         return [
+            *(["Expo is not as it was found"] if away else []),
             *(f"{provider}'s status page reports" for provider in self.status_pages.reported),
             *self.pages.unwell(),
         ]

@@ -2,5 +2,6 @@
 
 from deploy.gameday.cached_routes import CachedRoutes
 from deploy.gameday.part import Part
+from deploy.gameday.push import PushNotifications
 
-PARTS: tuple[type[Part], ...] = (CachedRoutes,)
+PARTS: tuple[type[Part], ...] = (CachedRoutes, PushNotifications)

@@ -12,6 +12,9 @@ SWITCHES = {
     "PLAN_POLICY_TTL_SECONDS": "3600",
     "LLM_TIMEOUT_MS": "30000",
     "LLM_ROUTING_STRATEGY": "costOptimized",
+    "PUSH_QUEUEING": "false",
+    "PUSH_RATE_PER_SECOND": "4",
+    "PUSH_MINIMAL_PAYLOAD": "false",
 }
 """How the API is set before anybody touches it."""
 

@@ -86,6 +86,15 @@ def push(given=None, **found):
         pytest.param(
             {"failures": failing(MismatchSenderId=1.0)}, [], id="the wrong sender: a person"
         ),
+        pytest.param(
+            {
+                "from_worker": ExpoSeen(
+                    answers=False, sends=False, finding=Finding.DOWN, milliseconds=9.0
+                )
+            },
+            [],
+            id="Expo itself is down: another procedure's",
+        ),
         pytest.param({"failures": failing(ExpoError=1.0)}, [], id="Expo's own trouble: no step"),
         pytest.param(
             {"failures": failing(**{GONE: 0.05, "ExpoError": 1.0})}, [], id="a few are no cause"

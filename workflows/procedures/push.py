@@ -64,6 +64,10 @@ class HighPushNotificationFailureRate(SeesExpo):
         if not shares:
             cause = "push notifications fail, and by which error is not known"
             return Ladder(cause, (), findings, "Read what Expo answers in the API's log.")
+        looked = seen[self.from_worker]
+        if looked and looked.finding.means_down:
+            cause = "Expo itself is down: ExpoPushServiceDown is about that"
+            return Ladder(cause, (), findings, "Wait for Expo, and queue meanwhile.")
         counting = [error for error, share in shares.items() if share >= _COUNTS]
         if refused := [error for error in counting if error in CREDENTIALS]:
             return Ladder(

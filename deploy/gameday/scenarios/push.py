@@ -1,0 +1,100 @@
+"""Game days of the runbook's "Mobile Push Notification Incidents"."""
+
+from __future__ import annotations
+
+import psycopg
+
+from activities.record import Phase
+from deploy.gameday import push
+from deploy.gameday.day import Day
+from deploy.gameday.scenarios.base import Scenario
+
+_GONE = tuple(range(991, 1000))
+"""Nine of a thousand tokens: under the one per cent that makes the credentials suspect."""
+_YESTERDAY = """
+INSERT INTO push_receipts (token_id, kind, bytes, error, at)
+SELECT unnest(%s::bigint[]), 'digest', 90, 'DeviceNotRegistered', now() - interval '25 hours'
+"""
+
+
+async def _campaign(day: Day) -> None:
+    """Have a campaign go to phones that have thrown the app away, and said so yesterday already."""
+    day.outside.expo.dead |= {f"ExponentPushToken[phone-{number}]" for number in _GONE}
+    async with await psycopg.AsyncConnection.connect(day.platform.postgres_dsn) as platform:
+        await platform.execute(_YESTERDAY, (list(_GONE),))
+    day.platform.faults.put(push.CAMPAIGN, ",".join(map(str, _GONE)))
+
+
+async def _large(day: Day) -> None:
+    day.platform.faults.put(push.LARGE)
+
+
+async def _small(day: Day) -> None:
+    day.platform.faults.mend(push.LARGE)
+
+
+async def _revoked(day: Day) -> None:
+    day.outside.expo.wrong_credentials = True
+
+
+async def _renewed(day: Day) -> None:
+    day.outside.expo.wrong_credentials = False
+
+
+async def _down(day: Day) -> None:
+    day.outside.expo.down = True
+    day.outside.status_pages.report("expo", "major_outage", "Push notifications fail")
+
+
+async def _back(day: Day) -> None:
+    day.outside.expo.down = False
+    day.outside.status_pages.mend("expo")
+
+
+SCENARIOS = (
+    Scenario(
+        name="push",
+        alert="HighPushNotificationFailureRate",
+        indicator="PushNotificationFailureRate",
+        story="A campaign goes to phones that have thrown the app away; you are asked.",
+        breaks=_campaign,
+    ),
+    Scenario(
+        name="push-large",
+        alert="HighPushNotificationFailureRate",
+        indicator="PushNotificationFailureRate",
+        story="A release puts more into notifications than a phone takes; you are asked.",
+        breaks=_large,
+        after={Phase.SETTLING: _small},
+        later="The release is mended: notifications are small again.",
+    ),
+    Scenario(
+        name="push-people",
+        alert="HighPushNotificationFailureRate",
+        indicator="PushNotificationFailureRate",
+        story="The app's keys at Apple and Google are refused: that is for people.",
+        breaks=_revoked,
+        after={Phase.WATCHING: _renewed},
+        later="People renew the keys.",
+        people=True,
+    ),
+    Scenario(
+        name="expo",
+        alert="ExpoPushServiceDown",
+        indicator="ExpoPushServiceDown",
+        story="Expo is down: notifications are queued, and sent when it is back.",
+        breaks=_down,
+        after={Phase.VERIFYING: _back},
+        later="Expo is back.",
+    ),
+    Scenario(
+        name="expo-people",
+        alert="ExpoPushServiceDown",
+        indicator="ExpoPushServiceDown",
+        story="Expo is down for long: what is urgent goes by e-mail, and people wait for it.",
+        breaks=_down,
+        after={Phase.WATCHING: _back},
+        later="Expo is back.",
+        people=True,
+    ),
+)
