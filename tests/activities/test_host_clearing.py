@@ -23,7 +23,7 @@ from tests.activities.scripted_host import scripted_host
 
 AT = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 DAY = 86_400
-SECRET = "sk-abcdefghijklmnopqrstuvwxyz"  # noqa: S105 (nobody's)
+SECRET = "sk-abcdefghijklmnopqrstuvwxyz"
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def elsewhere():
     """A folder on another file system than the logs."""
     if not Path("/dev/shm").is_dir():  # noqa: S108 (it is a disk of its own that matters)
         pytest.skip("no second file system here")
-    folder = tempfile.mkdtemp(dir="/dev/shm", prefix="archive_")  # noqa: S108
+    folder = tempfile.mkdtemp(dir="/dev/shm", prefix="archive_")
     yield folder
     shutil.rmtree(folder)
 
@@ -338,7 +338,7 @@ async def test_an_archive_that_was_interrupted_is_made_anew(machine, elsewhere):
     before = await run(work.archive_logs_read, order)
     machine.drop_before = {"gzip"}
 
-    with pytest.raises(Exception, match="lost on the way|ended before"):
+    with pytest.raises(Exception, match=r"lost on the way|ended before"):
         await run(work.archive_logs, order, before)
     assert [path.suffix for path in Path(elsewhere).iterdir()] == [".part"]
     done = await run(work.archive_logs, order, before, attempt=2)

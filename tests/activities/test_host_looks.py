@@ -133,8 +133,11 @@ async def test_the_disks_of_this_machine_are_read(machine):
 async def test_a_disk_without_room_for_files_is_as_full_as_one_without_bytes(machine):
     machine.answers[DF] = (
         0,
-        f"{HEAD}/dev/a ext4 1000 500 100 90 /\n/dev/b ext4 1000 900 100 1 /var/a b\n"
-        "/dev/c btrfs 1000 800 0 0 /c\nnone tmpfs 1000 0 100 0 /run\n",
+        f"""{HEAD}/dev/a ext4 1000 500 100 90 /
+/dev/b ext4 1000 900 100 1 /var/a b
+/dev/c btrfs 1000 800 0 0 /c
+none tmpfs 1000 0 100 0 /run
+""",
         "",
     )
 

@@ -67,10 +67,14 @@ class ActsOnInstances(Procedure):
         why: str,
         asks: Asks = Asks.POLICY,
         expect: str = "p95 falls once the last instance is back",
+        cured: str = "",
     ) -> tuple[tuple[Step, ...], tuple[str, ...]]:
-        """Plan to restart one instance after the other, or say why it would be wrong."""
+        """Plan to restart one instance after the other, or say why it would be wrong.
+
+        One that crashes over and over is restarted only where its cause is *cured* before.
+        """
         running = seen[self.instances]
-        if looping := crash_looping(running, seen.at):
+        if not cured and (looping := crash_looping(running, seen.at)):
             return (), (f"not restarted: {looping}; one more restart cures nothing",)
         findings = [] if running else [f"asked because {seen.why_not(self.instances)}"]
         alone = running is not None and len(running.instances) == 1
