@@ -27,7 +27,7 @@ class Flag(Answer):
     """What the Worker at the edge reads, as JSON."""
 
     version: Literal[1] = 1
-    holders: dict[str, Hold] = Field(default_factory=dict)
+    holders: dict[str, Hold]
     """By workflow id; the edge is open once the last is gone."""
     message: str = ""
     eta: str = "unknown"

@@ -19,7 +19,7 @@ from temporalio import activity
 from activities.changes import Renewed, Staged, Targets, attempt, heartbeats
 from activities.cloudflare_kv import Cell
 from activities.edge import BYPASS_HEADER, SHOWN_BY, Edge, Flag, Hold
-from activities.errors import Failed, Gone, Refused, Unavailable, Unwell
+from activities.errors import Failed, Gone, Unavailable, Unwell
 from activities.web import Web
 from activities.words import Answer, Done, Nothing, Order
 
@@ -166,7 +166,7 @@ class Maintenance:
         return Done(said=said, changed=changed, at=_now())
 
     def _nobodys(self) -> Flag:
-        return Flag(bypass_header=self._bypass_header)
+        return Flag(holders={}, bypass_header=self._bypass_header)
 
     async def _mine(self) -> tuple[Flag, str]:
         flag, who = await self._read(), _who()
@@ -176,12 +176,13 @@ class Maintenance:
 
     async def _read(self) -> Flag | None:
         raw = await self._cell.get()
-        if raw is None or not raw.strip():
+        if raw is None:
             return None
         try:
             return Flag.model_validate_json(raw)
         except ValidationError:
-            raise Refused("the flag at the edge holds something that is not ours") from None
+            # Refused for good by no attempt: something in between may have answered.
+            raise Unavailable("the flag at the edge holds something that is not ours") from None
 
     async def _write(self, flag: Flag, who: str) -> None:
         """Write the flag without the holds that ran out, and read our part of it back."""

@@ -15,9 +15,11 @@ from pydantic import SecretStr
 from activities.cache_warming import CacheWarming, WarmUp, WarmUpBefore
 from activities.changes import Targets
 from activities.cloudflare import CloudflareApi
+from activities.cloudflare_kv import Cell, Place
 from activities.expo_api import ExpoApi
 from activities.github import GitHub
 from activities.llm_clients import Anthropic, OpenAI
+from activities.maintenance import Maintenance
 from activities.messages import Entry, Glance
 from activities.pagerduty import Follow, Page, PagerDuty
 from activities.pages import BuildLog, Pages, PagesBefore, RollBackPages
@@ -147,6 +149,13 @@ def _sentry_transactions(url: str) -> AbstractAsyncContextManager[Call]:
     return _sentry(url, lambda sentry: lambda: sentry.slow_transactions(SlowTransactions()))
 
 
+@contextlib.asynccontextmanager
+async def _cell(url: str, make: Callable[[Cell], Call]) -> AsyncIterator[Call]:
+    async with httpx.AsyncClient() as client:
+        place = Place("account", "namespace", "maintenance", url)
+        yield make(Cell(client, place, SecretStr(SECRET), seconds=SECONDS))
+
+
 _ENTRY = PostEntry(
     channel_id="C0INCIDENTS",
     thread_ts="1.000001",
@@ -200,6 +209,16 @@ CAPABILITIES: tuple[Capability, ...] = (
         "repeatable",
         lambda url: _pagerduty(url, lambda duty: lambda: duty.resolve(_FOLLOW)),
         _HALF_A_MINUTE,
+    ),
+    Capability(
+        "maintenance.state",
+        "reads",
+        lambda url: _cell(url, lambda cell: lambda: Maintenance(cell, Targets()).state(Nothing())),
+    ),
+    Capability(
+        "maintenance.write",
+        "repeatable",
+        lambda url: _cell(url, lambda cell: lambda: cell.put(b"{}")),
     ),
     Capability("status_pages.status", "reads", _status_page),
     Capability("github.deployments", "reads", _github, timedelta(minutes=1), lists=True),
