@@ -8,6 +8,7 @@ What is posted twice is the same as once.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -21,15 +22,17 @@ from activities.web import Web
 from activities.words import Answer, Done, Order
 
 _SECONDS = 5.0
-_ID = r"^[A-Za-z0-9_-]{1,64}$"
-Organization = Annotated[str, StringConstraints(pattern=_ID)]
+NAMED = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+"""Ids of organizations that can be ordered about."""
+MOST = 10
+Organization = Annotated[str, StringConstraints(pattern=NAMED.pattern)]
 Rate = Annotated[int, Field(ge=0, le=100_000)]
 
 
 class Throttle(Order):
     """An order to let so many requests a minute through, by organization."""
 
-    organizations: dict[Organization, Rate] = Field(min_length=1, max_length=10)
+    organizations: dict[Organization, Rate] = Field(min_length=1, max_length=MOST)
 
 
 class Throttled(Answer):

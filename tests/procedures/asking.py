@@ -15,24 +15,36 @@ NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 LATE = "no answer within 10 s"
 
 
-def alert(name: str) -> Alert:
+def alert(name: str, **labels: str) -> Alert:
     return Alert(
         fingerprint="9c1f0a77de31b2aa",
         name=name,
         status=AlertStatus.FIRING,
         starts_at=NOW,
-        labels={"alertname": name, "service": "pravado-api"},
+        labels={"alertname": name, "service": "pravado-api", **labels},
     )
 
 
-def consult(name: str, readings: tuple[Reading, ...] | None = None, **given: Any) -> Consulted:
+def consult(
+    name: str,
+    readings: tuple[Reading, ...] | None = None,
+    *,
+    labels: dict[str, str] | None = None,
+    **given: Any,
+) -> Consulted:
     library = Library(PROCEDURES, Given(**given))
-    asked = Consultation(alert=alert(name), at=NOW, readings=readings)
+    asked = Consultation(alert=alert(name, **labels or {}), at=NOW, readings=readings)
     answer = library.consult(Consultation.model_validate_json(asked.model_dump_json()))
     return Consulted.model_validate_json(answer.model_dump_json())
 
 
-def plan(name: str, found: dict[str, BaseModel | None], **given: Any) -> Plan:
+def plan(
+    name: str,
+    found: dict[str, BaseModel | None],
+    *,
+    labels: dict[str, str] | None = None,
+    **given: Any,
+) -> Plan:
     """Ask for the plan; a probe whose answer is None, or not given, could not be read."""
     probes = consult(name, **given).probes
     assert set(found) <= {probe.key for probe in probes}, "an answer to no probe"
@@ -42,7 +54,7 @@ def plan(name: str, found: dict[str, BaseModel | None], **given: Any) -> Plan:
         body = answer.model_dump(mode="json") if answer is not None else None
         failed = LATE if answer is None else ""
         readings.append(Reading(key=probe.key, why=probe.why, answer=body, failed=failed))
-    answered = consult(name, tuple(readings), **given).plan
+    answered = consult(name, tuple(readings), labels=labels, **given).plan
     assert answered is not None
     return answered
 

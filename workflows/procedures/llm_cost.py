@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from activities.alerts import Alert
-from activities.llm_throttle import LlmThrottle, Throttle
+from activities.llm_throttle import MOST, NAMED, LlmThrottle, Throttle
 from activities.llm_usage import LlmUsage, Spender, Spending, TopOrganizations
 from activities.prometheus import Prometheus, Query, SeriesQuery
 from activities.record import Asks
@@ -66,7 +66,7 @@ class HighLLMCost(ActsOnInstances):
         return (change,)
 
     def _throttle(self, seen: Evidence) -> tuple[Step, ...]:
-        over = [each for each in _spenders(seen[self.spending]) if each.over]
+        over = _over(seen[self.spending])
         if not over:
             return ()
         rate = self.given.llm_throttled_per_minute
@@ -102,7 +102,7 @@ class HighLLMCost(ActsOnInstances):
         found = []
         if seen[self.spending] is None:
             found.append(f"nobody is slowed down: {seen.why_not(self.spending)}")
-        elif not any(each.over for each in _spenders(seen[self.spending])):
+        elif not _over(seen[self.spending]):
             found.append("no organization is over a daily limit: nobody is slowed down")
         if self.present(seen, Switch.LLM_MODEL) == self.given.llm_cheaper_model:
             found.append(f"calls go to {self.given.llm_cheaper_model} already")
@@ -114,3 +114,9 @@ class HighLLMCost(ActsOnInstances):
 
 def _spenders(spending: Spending | None) -> tuple[Spender, ...]:
     return spending.organizations if spending else ()
+
+
+def _over(spending: Spending | None) -> list[Spender]:
+    """List those over their limit, the worst first, whose id can stand in an order."""
+    over = [each for each in _spenders(spending) if each.over]
+    return [each for each in over if NAMED.fullmatch(each.organization)][:MOST]

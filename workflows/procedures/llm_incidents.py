@@ -30,7 +30,7 @@ class LLMProviderDown(FlipsProvider):
     recovered = Below(
         # Of those that are called: the provider answers again, or nothing goes to it any more
         # and the other one answers.
-        expression=promql.LLM_FAILING, threshold=0.5, traffic=promql.LLM_RATE, floor=0.01
+        expression=promql.LLM_FAILING_MOST, threshold=0.5, traffic=promql.LLM_RATE, floor=0.01
     )  # fmt: skip
     uses = ("llm_first_percent", "llm_failing_ratio", "llm_hold_seconds")
 
