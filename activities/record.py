@@ -140,6 +140,14 @@ class Resolution(Kept):
     still_temporary: list[str] = Field(default_factory=list)
 
 
+class AwaitedReceipt(Kept):
+    """A page on its way to a phone, whose receipt comes later."""
+
+    phone: str
+    id: str
+    due: AwareDatetime
+
+
 class Record(Kept):
     """All that is known of an incident."""
 
@@ -189,6 +197,10 @@ class Record(Kept):
     clocks: Clocks = Field(default_factory=Clocks)
     slack: Channel = Field(default_factory=Channel)
     pagerduty: Channel = Field(default_factory=Channel)
+    phones: Channel = Field(default_factory=Channel)
+    phone_receipts: list[AwaitedReceipt] = Field(default_factory=list)
+    dead_phones: list[str] = Field(default_factory=list)
+    """Names of phones that said that they have the app no more."""
     paged: dict[str, str] = Field(default_factory=dict)
     """Pages that are open at PagerDuty: deduplication key to the route that took it."""
     acknowledged_pages: list[str] = Field(default_factory=list)

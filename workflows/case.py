@@ -16,6 +16,7 @@ from activities.record import Entry, Phase, Record
 from activities.words import Severity, Urgency, cut
 from workflows.details import details
 from workflows.policy import Policy, SeverityPolicy
+from workflows.ringing import hush, ring
 
 INDICATOR = SearchAttributeKey.for_keyword("Indicator")
 ALERT_NAME = SearchAttributeKey.for_keyword("AlertName")
@@ -131,8 +132,6 @@ class Case:
         self.note("alert", f"severity is now {severity.value}: {why}", tell=True)
         self.changed(root=True)
 
-    # Telling people
-
     def tell(
         self, title: str, *lines: str, calls: str = "", kind: str = "entry", code: str = ""
     ) -> None:
@@ -174,6 +173,7 @@ class Case:
         A page that a person has *wanted* goes out also when somebody acknowledges meanwhile.
         """
         record, name = self.record, self.level_name(level)
+        ring(self, name, urgency, reason, wanted=wanted)
         if record.pagerduty.silent(self.now):
             self.tell(f"{name}: {reason}", calls=name)
             self.note("page", f"{name} cannot be paged, and is called in Slack: {reason}")
@@ -213,6 +213,7 @@ class Case:
         """Queue "acknowledge" or "resolve" for every page that is open, or on its way."""
         record, waiting = self.record, self.record.pagerduty.unsent
         pages = dict(record.paged)
+        hush(record, kind)
         if kind == "acknowledge":
             # Somebody is there: what has not left yet need not wake anybody else.
             needless = [m for m in waiting if m.kind == "page" and not m.tries]
@@ -229,8 +230,6 @@ class Case:
             record.acknowledged_pages.clear()
         for key, route in pages.items():
             waiting.append(self._unsent(kind, {"dedup_key": key, "route": route}))
-
-    # Clocks
 
     def first_contact(self) -> None:
         """Start the clocks: somebody has been told (PROCEDURES: not `startsAt`)."""

@@ -24,7 +24,7 @@ _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(minutes=10)
 PASSING = frozenset({"Unavailable", "Throttled", "Ambiguous", "Timeout", "NoWorker"})
 """Failures of the way, not of the message: tried on for as long as the incident lives."""
-_MOST_TRIES = {"page": 3, "chart": 2, "acknowledge": 2, "resolve": 2}
+_MOST_TRIES = {"page": 3, "phone": 2, "chart": 2, "acknowledge": 2, "resolve": 2}
 _MOST_TRIES_OF_OTHERS = 10
 _MOST_BROKEN = 2
 _MOST_SAID = 300

@@ -97,6 +97,7 @@ class Farewell:
             # After a reset one of that name is there already: the next number is tried.
             case.note("problem", f"what is unsent could not be handed on: {why(error)}")
             return
+        record.phone_receipts.clear()
         # What was said meanwhile is not part of it, and still ours to send.
         for channel in (record.slack, record.pagerduty):
             channel.unsent[:] = [message for message in channel.unsent if message not in entrusted]

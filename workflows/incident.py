@@ -18,13 +18,13 @@ with workflow.unsafe.imports_passed_through():
     from workflows.relations import Relation
 
 from workflows.case import Case
-from workflows.channels import PagerDutyLane, raise_bugs
+from workflows.channels import raise_bugs
 from workflows.clocks import Alarm
 from workflows.farewell import Farewell
 from workflows.hands import Hands
 from workflows.intake import Intake
+from workflows.lanes import lanes
 from workflows.response import Response
-from workflows.slack_lane import SlackLane
 
 
 @workflow.defn
@@ -46,10 +46,7 @@ class Incident:
         self._intake = Intake(self._case, self._hands)
         if opening.record is None:
             self._intake.waiting.append(Notice(alerts=(opening.first,)))
-        self._farewell = Farewell(
-            self._case,
-            (PagerDutyLane(self._case, record.pagerduty), SlackLane(self._case, record.slack)),
-        )
+        self._farewell = Farewell(self._case, lanes(self._case))
         self._cancelled = False
 
     @workflow.run

@@ -15,10 +15,10 @@ from activities.record import Record
 from activities.words import Order, Severity
 from workflows.acts import Act
 from workflows.case import Case
-from workflows.channels import PagerDutyLane, raise_bugs
+from workflows.channels import raise_bugs
 from workflows.deadlines import until
+from workflows.lanes import lanes
 from workflows.policy import Policy
-from workflows.slack_lane import SlackLane
 
 _REMIND_EVERY = timedelta(hours=24)
 _REMIND_AT_MOST = 7
@@ -53,6 +53,7 @@ class Aftermath(Order):
         unsent = bool(
             (not slack.off and (slack.unsent or slack.dirty))
             or (not pagerduty.off and pagerduty.unsent)
+            or record.phone_receipts
         )
         stale = record.resolution is not None and record.resolution.how in _NOTHING_LEARNT
         return unsent or (
@@ -90,10 +91,7 @@ class PostIncident:
         record = aftermath.record
         # Its own keys: the incident that is opened again goes on counting where we begin.
         self._case = Case(record, aftermath.policy, f"after-{record.aftermaths}/")
-        self._lanes = (
-            PagerDutyLane(self._case, record.pagerduty),
-            SlackLane(self._case, record.slack),
-        )
+        self._lanes = lanes(self._case, last=True)
         self._follow_ups = aftermath.follow_ups(workflow.now())
 
     @workflow.run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-DEFINITIONS = ("workflows.incident", "workflows.post_incident")
+DEFINITIONS = ("workflows.coordinator", "workflows.incident", "workflows.post_incident")
 """Where the workflows themselves are defined: in the sandbox, loaded anew for every incident."""
 
 PASSED_THROUGH = (
@@ -18,6 +18,7 @@ PASSED_THROUGH = (
     "workflows.opening",
     "workflows.policy",
     "workflows.relations",
+    "workflows.turns",
     # Never run in a workflow: the incident asks for them by name, through a local activity.
     "workflows.consult",
     "workflows.procedures",
@@ -37,9 +38,13 @@ PASSED_THROUGH = (
     "workflows.hands",
     "workflows.intake",
     "workflows.investigation",
+    "workflows.leasing",
+    "workflows.lanes",
+    "workflows.phone_lane",
     "workflows.questions",
     "workflows.reconciliation",
     "workflows.response",
+    "workflows.ringing",
     "workflows.settling",
     "workflows.slack_lane",
     "workflows.steps",

@@ -1,0 +1,18 @@
+"""All lanes to people."""
+
+from __future__ import annotations
+
+from workflows.case import Case
+from workflows.channels import Lane, PagerDutyLane
+from workflows.phone_lane import PhoneLane, ReceiptLane
+from workflows.slack_lane import SlackLane
+
+
+def lanes(case: Case, *, last: bool = False) -> tuple[Lane, ...]:
+    """Make a lane for each channel; the *last* one who has them waits for what comes late."""
+    return (
+        PagerDutyLane(case, case.record.pagerduty),
+        SlackLane(case, case.record.slack),
+        PhoneLane(case),
+        ReceiptLane(case, last=last),
+    )

@@ -1,0 +1,38 @@
+"""Which pages ring phones too: those of high urgency, where the policy names phones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from activities.outbox import Unsent
+from activities.record import Record
+from activities.words import Urgency
+
+if TYPE_CHECKING:
+    from workflows.case import Case
+
+KIND = "phone"
+
+
+def ring(case: Case, level: str, urgency: Urgency, reason: str, *, wanted: bool) -> None:
+    """Queue a page for the phones of *level*; without any nothing changes, not even a key."""
+    record = case.record
+    if urgency is not Urgency.HIGH or not phones(case, level) or record.phones.silent(case.now):
+        return
+    record.entries += 1
+    key = case.key(f"{KIND}-{record.entries}")
+    payload = {"level": level, "why": reason, "wanted": wanted}
+    record.phones.unsent.append(Unsent(key=key, kind=KIND, payload=payload, queued_at=case.now))
+
+
+def phones(case: Case, level: str) -> tuple[str, ...]:
+    """Name the phones of *level* that have the app still."""
+    dead = case.record.dead_phones
+    return tuple(name for name in case.policy.phones.get(level, ()) if name not in dead)
+
+
+def hush(record: Record, kind: Literal["acknowledge", "resolve"]) -> None:
+    """Ring nobody for what somebody has, or for what is over; a page that is wanted still rings."""
+    waiting = record.phones.unsent
+    keeps = kind == "acknowledge"
+    waiting[:] = [message for message in waiting if keeps and message.payload.get("wanted")]
