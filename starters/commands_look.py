@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from typing import Annotated
+import difflib
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import TypeAdapter
 from rich.live import Live
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -26,9 +28,12 @@ from starters.finding import (
     over,
     record_of,
 )
-from starters.session import Exit, console, print_json, stop, talking
+from starters.session import Exit, console, errors, print_json, stop, talking
 from workers.connection import NoTemporal, unreachable
-from workers.settings import Settings
+from workers.settings import Settings, SettingsWrong, load
+
+if TYPE_CHECKING:
+    from workflows.explanation import Explained
 
 _AGAIN_SECONDS = 1.0
 
@@ -108,22 +113,50 @@ def watch(incident: Incident) -> None:
 
 
 def procedures(*, as_json: Json = False) -> None:
-    """Name the procedures, one for each alert that is known."""
-    from workflows.procedures import PROCEDURES
-    from workflows.procedures.base import Given
+    """Name the procedures: one for each alert that is known, and what each may change."""
+    from starters import explaining
 
-    facts = [kind(Given()).facts() for kind in PROCEDURES]
+    known = _explained()
     if as_json:
-        print_json([each.model_dump(mode="json") for each in facts])
+        print_json(
+            [
+                {**each.facts.model_dump(mode="json"), "recovered": each.recovered, "may": each.may}
+                for each in known
+            ]
+        )
         return
-    console.print(views.known(facts))
+    console.print(explaining.known(known))
+    console.print("responder explain ALERT says what it would do, and who would be asked.")
+
+
+def explain(
+    alert: Annotated[str, typer.Argument(help="Such as HighAPILatency; it may be cut short.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Explain an alert: what would be looked at and done in which situation, asking whom."""
+    from starters import explaining
+    from workflows.explanation import Explained
+
+    known = {each.facts.name: each for each in _explained()}
+    fits = [name for name in known if name.lower() == alert.lower()] or [
+        name for name in known if name.lower().startswith(alert.lower())
+    ]
+    if len(fits) != 1:
+        near = fits or difflib.get_close_matches(alert, known) or list(known)
+        stop(Exit.NOT_THERE, f"{alert} is no single alert with a procedure: {', '.join(near)}?")
+    [name] = fits
+    if as_json:
+        print_json(TypeAdapter(Explained).dump_python(known[name], mode="json"))
+    else:
+        console.print(explaining.whole(known[name]))
 
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
     panel = "What there is to see"
     app.command("list", rich_help_panel=panel)(list_)
-    for command in (show, watch, procedures):
+    for command in (show, watch, procedures, explain):
         app.command(rich_help_panel=panel)(command)
 
 
@@ -172,3 +205,18 @@ async def _look(client: Client, name: str) -> tuple[Record | None, str]:
         if not unreachable(error):
             raise
         return None, "Temporal does not answer; trying again"
+
+
+def _explained() -> list[Explained]:
+    """Explain every alert with the settings of this installation, where they can be used."""
+    from workflows.explanation import everything
+    from workflows.policy import Policy
+    from workflows.procedures.base import Given
+
+    try:
+        settings = load()
+    except SettingsWrong as error:
+        # At 3 a.m. a mistyped variable must not be what hides the runbook.
+        errors.print(f"As the defaults are, for {error}", markup=False, soft_wrap=True)
+        return everything(Given(), Policy())
+    return everything(settings.given, settings.policy)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from activities.documents import clean
-from activities.record import Entry, Facts, Phase, PlannedStep, Record, StepState
+from activities.record import Entry, Phase, PlannedStep, Record, StepState
 from activities.verification import Below, Sample
 from activities.words import Severity
 from starters.finding import Listed
@@ -82,16 +82,6 @@ def listing(found: Sequence[Listed], now: datetime) -> RenderableType:
             _plain(each.environment),
             _ago((now - each.opened_at).total_seconds()),
         )
-    return table
-
-
-def known(facts: Sequence[Facts]) -> RenderableType:
-    """Show the procedures."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in ("alert", "severity", "what it means"):
-        table.add_column(head)
-    for each in facts:
-        table.add_row(each.name, Text(each.severity.value, _SEVERITIES[each.severity]), each.title)
     return table
 
 

@@ -1,0 +1,149 @@
+"""The runbook that people read, written from the procedures: `python -m deploy.runbook`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from activities.documents import Code
+from activities.report_markdown import inline
+from workflows.explanation import Act, Explained, Response, everything
+from workflows.policy import Policy
+from workflows.procedures.base import Given
+
+CHAPTERS = {
+    "API Performance Incidents": ("HighAPILatency", "CriticalAPILatency", "SlowDatabaseQueries"),
+    "Error Rate Incidents": (
+        "HighAPIErrorRate", "CriticalAPIErrorRate", "DatabaseConnectionErrors",
+    ),
+    "Cache Performance Incidents": (
+        "HighCacheMissRatio", "RedisConnectionFailure", "RedisHighMemoryUsage",
+    ),
+    "Database Incidents": ("SupabaseDown", "HighDatabaseConnections"),
+    "LLM Provider Incidents": ("LLMProviderDown", "HighLLMCost", "LLMRateLimitExceeded"),
+    "Mobile Push Notification Incidents": (
+        "HighPushNotificationFailureRate", "ExpoPushServiceDown",
+    ),
+    "Infrastructure Incidents": (
+        "APIDown", "DashboardDown", "HighCPUUsage", "HighMemoryUsage", "DiskSpaceLow",
+    ),
+}  # fmt: skip
+"""The sections of the runbook, with their alerts."""
+
+_HEAD = """\
+<!-- Written by `python -m deploy.runbook`, from what the procedures say: change those. -->
+
+# Runbook
+
+What happens when one of our {count} alerts fires: what is looked at, what the responder does in
+which situation, what it asks a person first, and what to type where it cannot. Every plan below was
+made by the procedure itself, from the evidence that the situation names: figures and names are
+examples, the steps are not. Steps are taken in order, each only if the one before did not help.
+`responder explain ALERT` says the same with the settings of an installation.
+
+- **by itself**: done at once, and told on Slack.
+- **asks first**: a person approves exactly what is shown, or it is skipped.
+- **(ours)**: not said by the team's own runbook; our choice, and a setting.
+- **recovered**: three good looks in a row, one every {every}, within {window} after a step. No
+  data is *unknown*: neither recovered nor still broken.
+- **resolved**: recovered for {settle}; then what was temporary is put back, and it stays recovered
+  for as long again.
+
+What could not be read never stops a response: where a decision needs it, a person is asked.
+
+**If the responder itself does not work**, alerts wait in Alertmanager, which repeats them. Stopping
+its `changes` worker stops every change at once, and nothing else. The commands under *By hand* need
+neither; those of the host (`pm2`, `df`) are typed on the API host.
+"""
+
+
+def runbook(given: Given | None = None, policy: Policy | None = None) -> str:
+    """Write the whole of it, as Markdown that is readable offline."""
+    policy = policy or Policy()
+    known = {each.facts.name: each for each in everything(given or Given(), policy)}
+    parts = [_head(policy, len(known)), _contents(known)]
+    for chapter, alerts in CHAPTERS.items():
+        there = [known[name] for name in alerts if name in known]
+        if there:
+            parts += [f"## {chapter}\n", *("\n".join(_alert(each)) for each in there)]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _head(policy: Policy, count: int) -> str:
+    return _HEAD.format(
+        count=count,
+        every=f"{policy.verify_every_seconds:g} s",
+        window=f"{policy.verify_seconds / 60:g} minutes",
+        settle=f"{policy.settle_seconds / 60:g} minutes",
+    )
+
+
+def _contents(known: dict[str, Explained]) -> str:
+    rows = [
+        f"| [{name}](#{each.facts.section}) | {each.severity} | {inline(each.facts.title)} |"
+        for name, each in known.items()
+    ]
+    return "\n".join(["| alert | severity | what it means |", "|---|---|---|", *rows, ""])
+
+
+def _alert(one: Explained) -> Iterator[str]:
+    facts = one.facts
+    yield f'<a id="{facts.section}"></a>'
+    yield ""
+    yield f"### {facts.name}: {inline(facts.title)}"
+    yield ""
+    rows = {
+        "Severity": one.severity,
+        "Impact": inline(facts.impact),
+        "Fires": f"after {one.hold} of {inline(Code(one.rule.expression), cell=True)}"
+        + one.ours("expression"),
+        "Recovered when": "; ".join(map(inline, one.recovered)),
+        "Who hears of it": "; ".join(map(inline, one.told)),
+        "It looks at": " · ".join(map(inline, one.looks)),
+        "It decides": inline(one.decision),
+    }
+    yield from ("| | |", "|---|---|", *(f"| **{name}** | {said} |" for name, said in rows.items()))
+    shown: set[tuple[str, ...]] = set()
+    for response in one.responses:
+        yield ""
+        yield from _response(response, shown)
+    if one.always:
+        yield ""
+        yield f"**In each of these people are told, too:** {'; '.join(map(inline, one.always))}"
+    if one.at_last:
+        yield from ("", f"**If nothing helps:** {inline(one.at_last)}")
+    if one.by_hand:
+        yield from ("", "**By hand:**", "", "```sh", *one.by_hand.rstrip().splitlines(), "```")
+    yield ""
+
+
+def _response(response: Response, shown: set[tuple[str, ...]]) -> Iterator[str]:
+    declared = f" (settings: {inline(Code(response.declared))})" if response.declared else ""
+    yield f"**{inline(response.situation)}**{declared}: {inline(response.cause)}."
+    yield ""
+    for number, act in enumerate(response.acts, 1):
+        yield from _act(number, act, shown)
+    if not response.acts:
+        yield f"- no step: {inline(response.when_out or 'people decide')}"
+    yield from (f"- people are told: {inline(each)}" for each in response.findings)
+    if response.acts and response.when_out:
+        yield f"- if nothing helps: {inline(response.when_out)}"
+
+
+def _act(number: int, act: Act, shown: set[tuple[str, ...]]) -> Iterator[str]:
+    said = [
+        inline(act.why),
+        inline(act.risk),
+        *([inline(act.afterwards)] if act.afterwards else []),
+    ]
+    yield f"{number}. *{act.decides}:* {inline(act.effect)} ({'; '.join(said)})"
+    if act.details not in shown:
+        yield from (f"   - {inline(each)}" for each in act.details)
+    shown.add(act.details)
+
+
+if __name__ == "__main__":
+    reading = argparse.ArgumentParser(description="Write the runbook that people read.")
+    reading.parse_args()
+    sys.stdout.write(runbook())

@@ -1,0 +1,51 @@
+import re
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+
+from deploy.runbook import CHAPTERS, runbook
+from workflows.procedures import PROCEDURES
+from workflows.rules import rules
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "runbook.md"
+
+
+def test_the_page_is_what_the_procedures_say_today():
+    assert PAGE.read_text() == runbook(), (
+        "docs/runbook.md is not what the procedures say. Write it anew:\n"
+        "  python -m deploy.runbook > docs/runbook.md"
+    )
+
+
+def test_rules_procedures_and_page_name_the_same_alerts_in_the_same_order():
+    headings = re.findall(r"^### (\w+): ", runbook(), re.MULTILINE)
+
+    assert headings == [rule.alert for rule in rules()]
+    assert headings == [procedure.__name__ for procedure in PROCEDURES]
+    assert headings == [alert for alerts in CHAPTERS.values() for alert in alerts]
+
+
+def test_every_link_of_a_rule_has_a_place_on_the_page_to_lead_to():
+    places = re.findall(r'<a id="([^"]+)"></a>', runbook())
+
+    assert places == [rule.section for rule in rules()]
+    assert set(re.findall(r"\]\(#([^)]+)\)", runbook())) == set(places)
+
+
+def test_the_page_is_markdown_that_shows_text_as_it_is():
+    tokens = MarkdownIt("commonmark").enable("table").parse(runbook())
+    html = [token.content for token in tokens if token.type == "html_block"]
+    tables = [token for token in tokens if token.type == "table_open"]
+
+    assert all(re.fullmatch(r'(<a id="[^"]+"></a>|<!--.*-->)\n?', text) for text in html)
+    assert len(tables) == 1 + len(PROCEDURES)
+    assert "SELECT \\* FROM" in runbook()
+
+
+def test_each_alert_says_what_a_person_needs_at_night():
+    for part in runbook().split("\n### ")[1:]:
+        name = part.split(":")[0]
+        for words in ("**Severity**", "**Impact**", "**Fires**", "**Recovered when**",
+                      "**Who hears of it**", "**It looks at**", "**By hand:**"):  # fmt: skip
+            assert words in part, f"{name}: no {words}"
+        assert re.search(r"^(1\. \*(by itself|asks first):\*|- no step:)", part, re.MULTILINE)

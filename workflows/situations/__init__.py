@@ -1,0 +1,17 @@
+"""What the procedures may meet, in runbook order."""
+
+from __future__ import annotations
+
+from workflows.situations import api_performance, cache, database, error_rate
+from workflows.situations.base import Situations
+
+SITUATIONS: tuple[Situations, ...] = tuple(
+    each
+    for section in (
+        api_performance,
+        error_rate,
+        cache,
+        database,
+    )
+    for each in section.SITUATIONS
+)

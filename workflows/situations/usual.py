@@ -1,0 +1,73 @@
+"""What probes find on a usual day, for every situation to differ from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from activities.host import Capacity
+from activities.postgres import Connections
+from activities.prometheus import Series, SeriesAnswer, Value
+from activities.supervisor import Process, Processes
+from workflows.situations.base import AT
+
+MIB = 2**20
+GIB = 2**30
+
+
+def value(number: float | None) -> Value:
+    """Make a value that Prometheus gave."""
+    return Value(value=number, at=AT)
+
+
+def series(label: str, values: Mapping[str, float | None]) -> SeriesAnswer:
+    """Make series that Prometheus gave, by one label."""
+    return SeriesAnswer(
+        series=tuple(Series(labels={label: name}, value=each) for name, each in values.items())
+    )
+
+
+def instances(
+    count: int = 2,
+    *,
+    up: timedelta = timedelta(days=1),
+    status: str = "online",
+    restarts: int = 1,
+    memory: int = 200 * MIB,
+    environment: Mapping[str, str] | None = None,
+) -> Processes:
+    """Make the instances of the API, all alike."""
+    return Processes(
+        app="pravado-api",
+        instances=tuple(
+            Process(
+                id=number,
+                pid=4100 + number,
+                status=status,
+                restarts=restarts,
+                started_at=AT - up,
+                memory_bytes=memory,
+                environment=dict(environment or {}),
+            )
+            for number in range(count)
+        ),
+    )
+
+
+def capacity(
+    *, load: float = 1.0, memory_left: int = 4 * GIB, disk_free: float = 0.6, busy: float = 0.25
+) -> Capacity:
+    """Make the API's host: four processors and 8 GiB."""
+    return Capacity(
+        cores=4,
+        load_1m=load,
+        cpu_busy_ratio=busy,
+        memory_total_bytes=8 * GIB,
+        memory_available_bytes=memory_left,
+        disk_free_ratio=disk_free,
+    )
+
+
+def connections(used: int = 50, most: int = 200) -> Connections:
+    """Make the database's connections."""
+    return Connections(used=used, max=most, reserved=3, used_ratio=used / most)
