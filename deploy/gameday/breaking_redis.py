@@ -1,16 +1,20 @@
 """The ways to break the platform's Redis, and to mend it by hand."""
 
 import asyncio
+import itertools
 import os
 import signal
 import time
 from pathlib import Path
+
+from redis.asyncio import Redis
 
 from deploy.gameday import units
 from deploy.gameday.shell import Ssh
 from deploy.local import processes
 
 _SEEN_WITHIN_SECONDS = 15.0
+_PIECE_BYTES = 50_000
 
 
 class BreaksRedis:
@@ -40,6 +44,25 @@ class BreaksRedis:
         folder = self._host_folder / "redis"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / units.CONFIG).write_text(units.configuration(folder, self.redis_port))
+
+    async def fill_redis(self, prefix: str, share: float = 0.96) -> None:
+        """Write keys that never expire until so much of the memory is used."""
+        async with Redis(port=self.redis_port) as client:
+            for number in itertools.count():
+                memory = await client.info("memory")
+                if memory["used_memory"] > share * memory["maxmemory"]:
+                    return
+                await client.set(f"{prefix}{number}", b"x" * _PIECE_BYTES)
+
+    async def empty_redis(self, prefix: str) -> None:
+        """Take those keys away again."""
+        async with Redis(port=self.redis_port) as client:
+            async for name in client.scan_iter(match=f"{prefix}*", count=1000):
+                await client.unlink(name)
+
+    async def start_redis(self) -> None:
+        """Start Redis as an operator does, by hand."""
+        await self.ssh.run(f"sudo -n systemctl restart {units.UNIT}")
 
     def slow_redis_start(self, seconds: float) -> None:
         """Make Redis take so long to start; 0 is as long as it needs."""

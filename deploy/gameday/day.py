@@ -15,6 +15,8 @@ from typing import Self
 
 from activities.words import Risk
 from deploy.gameday.cached_routes import WARM_UP
+from deploy.gameday.llm import THROTTLE
+from deploy.gameday.llm_throttle import TOKEN
 from deploy.gameday.outside import Outside
 from deploy.gameday.platform import Platform
 from deploy.gameday.standins.pagerduty import PagerDutyStandIn
@@ -36,6 +38,8 @@ _HOUR = "15s"
 """What spending is summed over, so that a pace follows it within seconds."""
 _BASELINE = "12s"
 _SETTINGS = "responder.toml"
+EXPORTS = "export:"
+"""How keys of Redis begin that nobody misses."""
 
 
 class Day:
@@ -144,6 +148,8 @@ class Day:
             "CACHE__WARM_UP_TOKEN": platform.warm_up_token,
             "PROCESSES__RAMP_SECONDS": 0.5,
             "PROCESSES__SETTLE_SECONDS": 0.5,
+            "LLM__THROTTLE_URL": f"{platform.api_url}{THROTTLE}",
+            "LLM__THROTTLE_TOKEN": TOKEN,
             **self.outside.settings(),
             "POLICY": {
                 **self._policy,
@@ -152,6 +158,7 @@ class Day:
             "GIVEN": {
                 # Declared of this platform: its Redis writes to disk, and its pools are small.
                 "redis_persists": True,
+                "redis_disposable_prefixes": [EXPORTS],
                 "pool_size": 4,
                 # Less than the alert's hold: whatever raised it has lasted longer by then.
                 "long_statement_seconds": 1.5,

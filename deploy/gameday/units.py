@@ -135,7 +135,7 @@ def configuration(folder: Path, port: int) -> str:
         "dir": folder,
         "daemonize": "no",
         "dbfilename": "dump.rdb",
-        "maxmemory": "64mb",
+        "maxmemory": "16mb",
         **AS_FOUND,
     }
     return "".join(f"{name} {value}\n" for name, value in settings.items())

@@ -283,7 +283,9 @@ def test_the_cause_is_named(found, cause):
     [
         pytest.param({}, "62% of the look-ups find nothing now", id="the ratio"),
         pytest.param({}, "3 evicted, 90 expired", id="the counters"),
-        pytest.param({}, "plan (40 keys, 1 MiB, half of the keys go within 12 s)", id="the sample"),
+        pytest.param(
+            {}, "plan (40 keys, 1024 KiB, half of the keys go within 12 s)", id="the sample"
+        ),
         pytest.param(
             {"connections": connections(72)},
             "not warmed: 72 of 100 database connections are used",

@@ -15,7 +15,7 @@ def biggest(keys: Keys | None) -> tuple[str, ...]:
     if keys is None or not keys.biggest:
         return ()
     named = (
-        f"{key.name} ({key.kind or 'key'}, {mebibytes(key.size_bytes)}, "
+        f"{key.name} ({key.kind or 'key'}, {size(key.size_bytes)}, "
         f"{_lives(key.expires_in_seconds)})"
         for key in keys.biggest[:_MOST_NAMED]
     )
@@ -57,6 +57,11 @@ def room_to_fork(memory: Memory, host: Capacity | None) -> str:
     return ""
 
 
+def size(count: int) -> str:
+    """Give bytes for people, few or many."""
+    return mebibytes(count) if count >= 10 * 2**20 else f"{count / 2**10:.0f} KiB"
+
+
 def _prefix(prefix: Prefix) -> str:
     never = f", {prefix.without_expiry} of them never expire" if prefix.without_expiry else ""
     others = "others" if prefix.without_expiry else "keys"
@@ -65,7 +70,7 @@ def _prefix(prefix: Prefix) -> str:
         if prefix.expires_in_seconds is not None
         else ""
     )
-    return f"{prefix.name} ({prefix.keys} keys, {mebibytes(prefix.size_bytes)}{never}{half})"
+    return f"{prefix.name} ({prefix.keys} keys, {size(prefix.size_bytes)}{never}{half})"
 
 
 def _looked(keys: Keys) -> str:

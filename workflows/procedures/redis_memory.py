@@ -13,7 +13,7 @@ from activities.words import Nothing, Risk, Severity
 from workflows import promql
 from workflows.procedures.base import Evidence, Ladder, Probe, Procedure, Step, step
 from workflows.procedures.measured import mebibytes, number
-from workflows.procedures.redis_evidence import biggest, by_prefix, prefix_of
+from workflows.procedures.redis_evidence import biggest, by_prefix, prefix_of, size
 
 Planned = tuple[tuple[Step, ...], tuple[str, ...]]
 
@@ -48,7 +48,7 @@ class RedisHighMemoryUsage(Procedure):
             )
         share = f"{mebibytes(memory.used_bytes)} of {mebibytes(memory.max_bytes)}"
         larger = f"Give Redis more memory than {mebibytes(memory.max_bytes)}: {self._where()}."
-        dropping = self._drop_expired(memory)
+        dropping = self._drop_expired(memory, keys)
         if memory.used_ratio < self.threshold:
             words = f"Redis says that it uses {memory.used_ratio:.0%} ({share}), which is not full"
             return Ladder(words, dropping[0], (*findings, *dropping[1]), larger)
@@ -75,10 +75,12 @@ class RedisHighMemoryUsage(Procedure):
             told.append(f"{lost} are lost between the pieces: MEMORY PURGE or activedefrag")
         return told
 
-    def _drop_expired(self, memory: Memory) -> Planned:
-        """Plan to touch keys, where any of them can expire."""
+    def _drop_expired(self, memory: Memory, keys: Keys | None) -> Planned:
+        """Plan to touch keys, where any of them can have expired unnoticed."""
         if memory.expiring_keys == 0:
             return (), ("no key has an expiry, so there is nothing to drop",)
+        if keys is not None and keys.complete:
+            return (), ("every key was looked at just now: what had expired is gone",)
         order = DropExpired()
         touch = step(
             RedisCleaning.drop_expired,
@@ -106,11 +108,7 @@ class RedisHighMemoryUsage(Procedure):
         if memory.rdb is None or not memory.policy:
             return (), (f"its policy is the provider's to set: {self.given.redis_console}",)
         cache_only = self.given.redis_cache_only
-        loss = (
-            "it is declared to be only a cache"
-            if cache_only
-            else "QUEUES AND SESSIONS TOO: it is not declared to be only a cache"
-        )
+        loss = "it is declared to be only a cache" if cache_only else "QUEUES AND SESSIONS TOO"
         lasting = [p for p in keys.prefixes if p.without_expiry] if keys else []
         change = step(
             RedisConfig.set_eviction_policy,
@@ -118,7 +116,7 @@ class RedisHighMemoryUsage(Procedure):
             target="redis",
             why=f"writes fail at the limit as long as it is {memory.policy}",
             effect=f"set maxmemory-policy from {memory.policy} to {order.policy}: at its limit "
-            f"Redis drops the keys that were used longest ago, at once and for good; {loss}",
+            f"Redis drops for good the keys that were used longest ago; {loss}",
             details=tuple(
                 f"{prefix.name}: {prefix.without_expiry} keys that would never expire may go"
                 for prefix in lasting[:10]
@@ -142,7 +140,7 @@ class RedisHighMemoryUsage(Procedure):
                 findings.append(f"there are no keys that begin with {prefix}")
                 continue
             seen = (
-                f"{found.keys} were seen, with {mebibytes(found.size_bytes)}"
+                f"{found.keys} were seen, with {size(found.size_bytes)}"
                 if found
                 else "how many there are is not known"
             )
