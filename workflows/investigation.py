@@ -13,6 +13,7 @@ from workflows.case import Case, why
 from workflows.consult import CONSULT as CONSULT_NAME
 from workflows.consult import Consultation, Consulted, ProbeCall
 from workflows.efforts import CONSULT, probe, said
+from workflows.ringing import gone
 
 _MOST_PAST = 60
 
@@ -111,7 +112,7 @@ class Investigation:
         if plan is None:
             return
         record.cause, record.when_out = plan.cause, plan.when_out
-        record.findings = list(plan.findings)
+        record.findings = [*plan.findings, *gone(record)]
         record.ladder = [step.model_copy(deep=True) for step in plan.steps]
         intended = [
             f"{number}. {step.effect} ({step.risk.value})"

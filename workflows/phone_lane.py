@@ -14,7 +14,7 @@ from workflows.case import Case, why
 from workflows.channels import Lane
 from workflows.deadlines import until
 from workflows.efforts import PAGE, said
-from workflows.ringing import phones
+from workflows.ringing import gone, phones
 
 _RECEIPTS_AFTER = 900.0
 """Seconds after which Expo promises a receipt."""
@@ -122,9 +122,8 @@ class ReceiptLane(Lane):
 
 def mark_dead(case: Case, names: tuple[str, ...]) -> None:
     """Ring these phones no more in this incident, and tell people to mend the list."""
-    for name in names:
-        if name not in case.record.dead_phones:
-            case.record.dead_phones.append(name)
-            finding = f"the phone of {name} has the app no more: take it off the list of phones"
-            case.record.findings.append(finding)
-            case.note("problem", finding, tell=True)
+    record, known = case.record, gone(case.record)
+    record.dead_phones += [name for name in names if name not in record.dead_phones]
+    for finding in gone(record)[len(known) :]:
+        record.findings.append(finding)
+        case.note("problem", finding, tell=True)

@@ -31,6 +31,14 @@ def phones(case: Case, level: str) -> tuple[str, ...]:
     return tuple(name for name in case.policy.phones.get(level, ()) if name not in dead)
 
 
+def gone(record: Record) -> list[str]:
+    """Say which phones people should take off the list."""
+    return [
+        f"the phone of {name} has the app no more: take it off the list of phones"
+        for name in record.dead_phones
+    ]
+
+
 def hush(record: Record, kind: Literal["acknowledge", "resolve"]) -> None:
     """Ring nobody for what somebody has, or for what is over; a page that is wanted still rings."""
     waiting = record.phones.unsent

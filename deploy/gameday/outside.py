@@ -7,10 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.gameday import probe_collector, push
+from deploy.gameday import llm, probe_collector, push
 from deploy.gameday.standins import pages
 from deploy.gameday.standins.__main__ import ROUTING_KEY, TOKEN
+from deploy.gameday.standins.anthropic import AnthropicStandIn
 from deploy.gameday.standins.expo import ExpoStandIn
+from deploy.gameday.standins.openai import OpenAIStandIn
 from deploy.gameday.standins.pagerduty import PagerDutyStandIn
 from deploy.gameday.standins.server import StandIn
 from deploy.gameday.standins.slack import SlackStandIn
@@ -18,7 +20,7 @@ from deploy.gameday.standins.smtp import SmtpStandIn
 from deploy.gameday.standins.status_pages import StatusPagesStandIn
 
 EXPO_TOKEN = "expo-access-token-of-the-game-day"  # noqa: S105 (of a stand-in)
-ON_CALL_PHONE = "phone of on-call"
+ON_CALL_PHONE = "priya"
 
 
 class Outside:
@@ -30,10 +32,14 @@ class Outside:
         self.status_pages = StatusPagesStandIn()
         self.pages = pages.PagesStandIn()
         self.expo = ExpoStandIn(EXPO_TOKEN)
+        self.openai = OpenAIStandIn()
+        self.anthropic = AnthropicStandIn()
         self._all: tuple[StandIn, ...] = (
             self.slack,
             self.pagerduty,
             self.expo,
+            self.openai,
+            self.anthropic,
             self.status_pages,
             self.pages,
         )
@@ -73,6 +79,13 @@ class Outside:
             "EMAIL__PORT": self.mail.port,
             "EMAIL__SECURITY": "none",
             "EMAIL__SENDER": "Pravado incidents <incidents@pravado.example>",
+            "LLM__OPENAI__URL": self.openai.api_url,
+            "LLM__OPENAI__KEY": self.openai.key,
+            "LLM__OPENAI__MODEL": "gpt-4",
+            "LLM__ANTHROPIC__URL": self.anthropic.api_url,
+            "LLM__ANTHROPIC__KEY": self.anthropic.key,
+            "LLM__ANTHROPIC__MODEL": llm.MAPPED["gpt-4"],
+            "LLM__DAILY_LIMIT_USD": 5,
             "STATUS_PAGES__URLS": self.status_pages.urls(),
             "DASHBOARD__URL": self.pages.site_url,
             "DASHBOARD__TEXT": pages.WELCOME,
@@ -85,6 +98,10 @@ class Outside:
     def environment(self) -> dict[str, str]:
         """Give what the instances of the API are told by their environment."""
         return {
+            llm.URLS["openai"]: self.openai.api_url,
+            llm.KEYS["openai"]: self.openai.key,
+            llm.URLS["anthropic"]: self.anthropic.api_url,
+            llm.KEYS["anthropic"]: self.anthropic.key,
             push.URL: self.expo.url,
             push.TOKEN: EXPO_TOKEN,
             probe_collector.URL: self.pages.site_url,
@@ -96,6 +113,7 @@ class Outside:
         away = self.expo.down or self.expo.wrong_credentials
         return [
             *(["Expo is not as it was found"] if away else []),
+            *(f"{each.title} is not well" for each in (self.openai, self.anthropic) if each.unwell),
             *(f"{provider}'s status page reports" for provider in self.status_pages.reported),
             *self.pages.unwell(),
         ]
