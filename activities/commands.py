@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 from activities.errors import Refused
 from activities.ssh import Command
@@ -63,6 +64,13 @@ def database_ready(host: str, port: int, seconds: int = 3) -> Command:
 def resolve(host: str) -> Command:
     """Ask whether a name has an address; exit status 2 is "no"."""
     return Command(("getent", "hosts", _word(host)), seconds=5.0)
+
+
+def fence(program: str, what: Literal["status", "fence"]) -> Command:
+    """Run the platform's own program that keeps writers away from its database."""
+    if not PATH.fullmatch(program) or "/.." in program:
+        raise Refused("the fencing program is not an absolute path: see the settings")
+    return Command((program, what), changes=what == "fence", seconds=60.0)
 
 
 def unit(name: str) -> Command:

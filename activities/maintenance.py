@@ -181,7 +181,7 @@ class Maintenance:
         try:
             return Flag.model_validate_json(raw)
         except ValidationError:
-            # Refused for good by no attempt: something in between may have answered.
+            # It may pass: something in between may have answered.
             raise Unavailable("the flag at the edge holds something that is not ours") from None
 
     async def _write(self, flag: Flag, who: str) -> None:

@@ -36,6 +36,7 @@ class Switch(StrEnum):
     PLAN_POLICY_TTL_SECONDS = "time to live of cached plan policies (s)"
     DATABASE_POOL_MAX = "database pool size"
     DATABASE_CONNECT_TIMEOUT_MS = "database connection time-out (ms)"
+    DATABASE_PROFILE = "database in use"
     NODE_HEAP_MB = "heap limit of an instance (MB)"
     PUSH_QUEUEING = "push notifications queued"
     PUSH_RATE_PER_SECOND = "push notifications a second"
@@ -76,6 +77,10 @@ DECLARED: Mapping[Switch, Declared] = {
     Switch.PLAN_POLICY_TTL_SECONDS: Declared("PLAN_POLICY_TTL_SECONDS", _SECONDS, "3600"),
     Switch.DATABASE_POOL_MAX: Declared("DB_POOL_MAX", re.compile("[1-9][0-9]{0,2}"), "20"),
     Switch.DATABASE_CONNECT_TIMEOUT_MS: Declared("DB_CONNECT_TIMEOUT_MS", _MILLISECONDS, "2000"),
+    # Names a prepared connection string; the string itself never leaves the platform.
+    Switch.DATABASE_PROFILE: Declared(
+        "DATABASE_PROFILE", re.compile("[a-z][a-z0-9-]{0,30}"), "primary"
+    ),
     # Its start script hands it to Node as --max-old-space-size.
     Switch.NODE_HEAP_MB: Declared("NODE_HEAP_MB", re.compile("[1-9][0-9]{2,5}"), "2048"),
     Switch.PUSH_QUEUEING: Declared("PUSH_QUEUEING", _TRUTH, "false"),

@@ -45,8 +45,9 @@ def in_order(looks: Mapping[str, Look]) -> Look:
         for each in condition.conditions:
             samples.append(await looks[each.kind](each))
             if not samples[-1].good:
-                return samples[-1]
-        return together(samples)
+                return samples[-1].model_copy(update={"value": None})
+        # A value of several kinds is none: a chart of seconds and shares would say nothing.
+        return together(samples).model_copy(update={"value": None})
 
     return look
 

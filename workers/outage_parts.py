@@ -10,7 +10,9 @@ import httpx
 from activities.changes import Targets
 from activities.cloudflare_kv import Cell, Place
 from activities.edge import BYPASS_HEADER
+from activities.failover import Failover
 from activities.maintenance import Maintenance
+from activities.postgres_assertions import PostgresAssertions
 from activities.postgres_connection import Database
 from activities.postgres_reach import HostDatabase, PostgresReach
 from activities.ssh import Ssh
@@ -29,26 +31,39 @@ async def outage(
     stack: AsyncExitStack,
 ) -> None:
     """Add the looks at the database from both sides, and the maintenance page."""
-    await _reach(parts, settings, ssh, stack)
+    await _database(parts, settings, stack)
+    _from_host(parts, settings, ssh, targets)
     _maintenance(parts, settings, targets, http)
 
 
-async def _reach(parts: Parts, settings: Settings, ssh: Ssh | None, stack: AsyncExitStack) -> None:
-    if settings.postgres.dsn.get_secret_value():
-        # Of its own: it keeps no connection back that others might need.
-        database = await stack.enter_async_context(Database(settings.postgres.dsn))
-        reach = PostgresReach(database)
-        parts.add(reach)
-        parts.checks["postgres.select"] = reach.select_sample
-    else:
-        parts.lack("PostgreSQL", variable("postgres", "dsn"), PostgresReach)
-    if ssh is not None and settings.reach.database_host:
-        host = HostDatabase(ssh, settings.reach.database_host, settings.reach.database_port)
-        parts.add(host)
+async def _database(parts: Parts, settings: Settings, stack: AsyncExitStack) -> None:
+    if not settings.postgres.dsn.get_secret_value():
+        setting = variable("postgres", "dsn")
+        parts.lack("PostgreSQL", setting, PostgresReach, PostgresAssertions)
+        return
+    # Of its own: it keeps no connection back that others might need.
+    database = await stack.enter_async_context(Database(settings.postgres.dsn))
+    reach = PostgresReach(database)
+    asked = [each.assertion for each in settings.integrity.assertions]
+    assertions = PostgresAssertions(database, asked)
+    parts.add(reach, assertions)
+    parts.checks["postgres.select"] = reach.select_sample
+    parts.checks["postgres.assertions"] = assertions.sample
+
+
+def _from_host(parts: Parts, settings: Settings, ssh: Ssh | None, targets: Targets) -> None:
+    if ssh is None:
+        setting = variable("host", "address")
+        parts.lack("the API's host", setting, HostDatabase, Failover)
+        return
+    failover = Failover(ssh, settings.failover.fence_program, targets)
+    parts.add(failover)
+    parts.checks["failover.fenced"] = failover.fenced_sample
+    where, port = settings.reach.database_host, settings.reach.database_port
+    host = HostDatabase(ssh, where, port)
+    parts.add(host)
+    if where:
         parts.checks["host.database_ping"] = host.database_sample
-    else:
-        setting = variable("reach", "database_host") if ssh else variable("host", "address")
-        parts.lack("the database as the API's host reaches it", setting, HostDatabase)
 
 
 def _maintenance(

@@ -7,8 +7,9 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 
 from activities.cloudflare import CLOUDFLARE_URL
+from activities.postgres_assertions import Assertion
 from workers.sections import Section
-from workers.values import Address, Web, Word
+from workers.values import Address, HostPath, Web, Word
 
 _NOTHING = SecretStr("")
 
@@ -43,3 +44,29 @@ class MaintenanceSettings(Section):
         if self.token.get_secret_value() and not (self.account and self.namespace):
             raise ValueError("a token needs account and namespace too")
         return self
+
+
+class AssertionSettings(Section):
+    """One question to the database that answers true while the data are whole."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,49}$")
+    statement: str = Field(min_length=1, max_length=2000)
+    """A single SELECT of one boolean."""
+
+    @property
+    def assertion(self) -> Assertion:
+        """The assertion that is asked."""
+        return Assertion(self.name, self.statement)
+
+
+class IntegritySettings(Section):
+    """What must hold of the data before users are let in again."""
+
+    assertions: tuple[AssertionSettings, ...] = ()
+
+
+class FailoverSettings(Section):
+    """Failing over to the backup database; its name is given.database_backup."""
+
+    fence_program: HostPath = ""
+    """On the API's host: takes "status" (says open or fenced) and "fence"."""

@@ -23,8 +23,14 @@ from workers.deployment_settings import GitHubSettings, ReleasesSettings, Sentry
 from workers.email_settings import EmailSettings
 from workers.expo_settings import ExpoSettings
 from workers.infrastructure_settings import ApiSettings, DiskSettings
+from workers.kubernetes_settings import KubernetesSettings
 from workers.llm_settings import LlmSettings
-from workers.outage_settings import MaintenanceSettings, ReachSettings
+from workers.outage_settings import (
+    FailoverSettings,
+    IntegritySettings,
+    MaintenanceSettings,
+    ReachSettings,
+)
 from workers.pages_settings import DashboardSettings, PagesSettings
 from workers.sections import (
     AlertmanagerSettings,
@@ -80,6 +86,8 @@ class Settings(BaseSettings):
     host: HostSettings = HostSettings()
     reach: ReachSettings = ReachSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
+    integrity: IntegritySettings = IntegritySettings()
+    failover: FailoverSettings = FailoverSettings()
     processes: ProcessesSettings = ProcessesSettings()
     api: ApiSettings = ApiSettings()
     disk: DiskSettings = DiskSettings()
@@ -89,6 +97,7 @@ class Settings(BaseSettings):
     flows: FlowsSettings = FlowsSettings()
     dashboard: DashboardSettings = DashboardSettings()
     pages: PagesSettings = PagesSettings()
+    kubernetes: KubernetesSettings = KubernetesSettings()
     email: EmailSettings = EmailSettings()
     expo: ExpoSettings = ExpoSettings()
     llm: LlmSettings = LlmSettings()

@@ -7,9 +7,10 @@ from workflows.procedures.base import Procedure
 from workflows.procedures.cache import RedisConnectionFailure
 from workflows.procedures.cache_misses import HighCacheMissRatio
 from workflows.procedures.dashboard import DashboardDown
-from workflows.procedures.database import HighDatabaseConnections
+from workflows.procedures.database import HighDatabaseConnections, SupabaseDown
 from workflows.procedures.disk_space import DiskSpaceLow
 from workflows.procedures.error_rate import CriticalAPIErrorRate, HighAPIErrorRate
+from workflows.procedures.error_rate_database import DatabaseConnectionErrors
 from workflows.procedures.expo import ExpoPushServiceDown
 from workflows.procedures.host_load import HighCPUUsage, HighMemoryUsage
 from workflows.procedures.infrastructure import APIDown
@@ -25,9 +26,11 @@ PROCEDURES: tuple[type[Procedure], ...] = (
     SlowDatabaseQueries,
     HighAPIErrorRate,
     CriticalAPIErrorRate,
+    DatabaseConnectionErrors,
     HighCacheMissRatio,
     RedisConnectionFailure,
     RedisHighMemoryUsage,
+    SupabaseDown,
     HighDatabaseConnections,
     LLMProviderDown,
     HighLLMCost,

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from activities.alerts import Alert
 from activities.record import Facts
-from activities.verification import Below, Condition
+from activities.verification import Answering, Below, Condition, Every
 from activities.words import Severity
 from workflows import promql
 from workflows.procedures.given import Given
@@ -56,6 +56,12 @@ class Procedure(ABC):
     def condition(self) -> Condition:
         """What counts as recovered, with the window and the threshold of the settings."""
         condition = self.recovered
+        if isinstance(condition, Every):
+            every = tuple(self._measured(each) for each in condition.conditions)
+            return condition.model_copy(update={"conditions": every})
+        return self._measured(condition)
+
+    def _measured(self, condition: Below | Answering) -> Below | Answering:
         if not isinstance(condition, Below):
             return condition
         name, given = type(self).__name__, self.given

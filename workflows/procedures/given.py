@@ -94,6 +94,16 @@ class Given(Order):
     """Of traffic under the warning thresholds: a release that carried them ran healthily."""
     outage_seconds: float = Field(default=300, ge=60, le=3600)
     """Fewer than half of the requests succeeding for so long is an outage."""
+    supabase_project: str = Field(default="", max_length=100)
+    """Reference of the project, for letters to Supabase's support."""
+    idle_in_transaction_seconds: float = 300
+    """A session that idles in a transaction for so long may be ended when the pool is exhausted."""
+    pool_size_recover: int = 50
+    """What an exhausted pool is raised to, within what the database leaves."""
+    connect_timeout_milliseconds: int = Field(default=5000, ge=1000, le=60_000)
+    """What a pool waits for a connection while it is exhausted."""
+    database_backup: str = Field(default="", pattern=r"^([a-z][a-z0-9-]{0,30})?$")
+    """Name of the prepared connection string of the backup database; empty: there is none."""
     maintenance_message: str = Field(
         default="We are working on it. Your data are safe; please try again in a few minutes.",
         min_length=1,
