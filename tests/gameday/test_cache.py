@@ -95,3 +95,14 @@ async def test_stable_data_that_die_young_are_missed_until_they_live_longer(plat
 
     platform.faults.mend(SHORT_LIVED)
     await ordered(platform, live.format(3600))
+
+
+async def test_a_redis_that_is_nearly_full_is_noticed_until_it_is_emptied(platform):
+    await platform.fill_redis("export:")
+    await until(fires, platform, "RedisHighMemoryUsage")
+    assert any("of its memory" in reason for reason in await platform.healthy())
+
+    await platform.empty_redis("export:")
+    await until(rests, platform, "RedisHighMemoryUsage")
+    async with redis.asyncio.Redis.from_url(platform.redis_url) as client:
+        assert not await client.keys("export:*")
