@@ -11,7 +11,7 @@ READY  := $(VENV)/.ready-$(VERSION)
 # What a game day is made of. Only some tests need others, and say so themselves.
 SERVERS := temporal postgres valkey-server nginx prometheus alertmanager
 
-.PHONY: help setup demo test crash lint format types bench lock clean
+.PHONY: help setup demo gameday test crash lint format types bench lock clean
 
 help: ## Say what can be made (this)
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -22,6 +22,10 @@ setup: $(READY) ## Make the virtual environment, and find or fetch the programs
 demo: $(READY) ## Break a real component and watch the response (ARGS="..." for its options)
 	@$(BIN)/python -m deploy.local.programs $(SERVERS) >/dev/null
 	$(BIN)/responder demo $(ARGS)
+
+gameday: $(READY) ## Break one thing after the other, and score the answers (ARGS="redis …" for some)
+	@$(BIN)/python -m deploy.local.programs $(SERVERS) >/dev/null
+	$(BIN)/responder gameday $(ARGS)
 
 JOBS ?= 2
 SLOW := benchmark or crash_full

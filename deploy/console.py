@@ -23,6 +23,10 @@ _LOCAL = {
         "deploy.gameday.demo",
         "Break a real component of a small platform, and show the response until it is over.",
     ),
+    "gameday": (
+        "deploy.gameday.scorecard",
+        "Break one thing after the other, and score how each was answered.",
+    ),
 }
 """Commands of this machine: the modules that have them, and what they say of themselves.
 

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import math
 import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.markup import escape
@@ -17,7 +19,7 @@ from deploy.gameday.day import POLICY, Day
 from deploy.gameday.engineer import Engineer
 from deploy.gameday.scenarios import Scenario
 from deploy.gameday.show import Show
-from deploy.gameday.verdict import shortcomings, summary
+from deploy.gameday.verdict import otherwise, shortcomings, summary
 from deploy.local.ending import ended_when_asked
 from starters.finding import Filters, NoWorker, incidents, record_of
 from workers.ending import goodbye
@@ -30,6 +32,22 @@ _OWN_SECONDS = 120.0
 _REAL_SECONDS = 4000.0
 """What a response waits in real life: it watches, settles, undoes, and settles again."""
 _HEALTHY_WITHIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Performed:
+    """How a scenario went."""
+
+    scenario: Scenario
+    wrong: tuple[str, ...]
+    """What is not as it must be at the end; nothing is well."""
+    unwell: tuple[str, ...] = ()
+    """What of the platform, or outside of it, is not as it was found."""
+    record: Record | None = None
+    broken_at: datetime | None = None
+    messages: int = 0
+    """Posted to Slack meanwhile."""
+    pages: int = 0
 
 
 class Performance:
@@ -64,13 +82,13 @@ class Performance:
 
     async def play(self, folder: Path, reports: Path | None = None) -> int:
         """Play it with all data in *folder*, and give the exit status."""
-        wrong: list[str] | None = None
+        performed: Performed | None = None
         self._open_show()
         with ended_when_asked() as asked:
             async with Day(folder, pace=self._pace, reports=reports) as day:
                 client = await day.stack.client()
                 try:
-                    wrong = await self._perform(day, client)
+                    performed = await self.perform(day, client)
                     if self._keep:
                         self._places(day)
                         self._show.say("All is left up. Ctrl-C ends it.", "bold", _OURS)
@@ -79,10 +97,10 @@ class Performance:
                     self._show.say("Stopping; once more Ctrl-C cuts it short.", "bold", _OURS)
                     raise
         await goodbye()
-        if wrong is None:
+        if performed is None:
             self._show.say("Ended before it was over.", "bold yellow", _OURS)
             return asked.status
-        return 1 if wrong else 0
+        return 1 if performed.wrong else 0
 
     def _open_show(self) -> None:
         real = POLICY["verify_seconds"]
@@ -96,21 +114,24 @@ class Performance:
         )
         self._show.say("starting the platform and the responder …", who=_OURS)
 
-    async def _perform(self, day: Day, client: Client) -> list[str]:
-        """Break it and look on; give what is wrong at the end."""
-        show = self._show
+    async def perform(self, day: Day, client: Client) -> Performed:
+        """Break it and look on, on a day that goes on already; say how it went."""
+        show, scenario = self._show, self._scenario
         self._places(day)
         if unwell := await self._unwell(day):
-            return self._verdict([f"the platform was not well before: {why}" for why in unwell])
+            wrong = [f"the platform was not well before: {why}" for why in unwell]
+            return Performed(scenario, self._verdict(wrong), tuple(unwell))
         if earlier := await self._none_open(client, within=_HEALTHY_WITHIN_SECONDS):
-            return self._verdict([f"{each} is open from an earlier day" for each in earlier])
-        normal = day.used_since + self._scenario.normal_seconds - time.monotonic()
+            wrong = [f"{each} is open from an earlier day" for each in earlier]
+            return Performed(scenario, self._verdict(wrong), tuple(wrong))
+        normal = day.used_since + scenario.normal_seconds - time.monotonic()
         if normal > 0:
             show.say("a normal day, so that there is something to compare with …", who=_OURS)
             await asyncio.sleep(normal)
-        show.say(f"BREAKING: {self._scenario.story}", "bold red", _OURS)
-        broken = time.monotonic()
-        await self._scenario.breaks(day)
+        show.say(f"BREAKING: {scenario.story}", "bold red", _OURS)
+        told, paged = len(day.slack.messages()), len(day.pagerduty.alerts)
+        broken, broken_at = time.monotonic(), datetime.now(UTC)
+        await scenario.breaks(day)
         record = await self._follow(day, client)
         over = record is not None and record.phase is Phase.RESOLVED
         left = await self._none_open(client, within=self.patience_seconds if over else 0)
@@ -121,7 +142,16 @@ class Performance:
             show.messages(day.slack, day.pagerduty)
         unwell = await self._unwell(day, within=_HEALTHY_WITHIN_SECONDS if over else 0)
         wrong = shortcomings(record, unwell=unwell, still_open=left)
-        return self._verdict(wrong, record, seconds=time.monotonic() - broken)
+        wrong += otherwise(record, scenario.alert, people=scenario.people)
+        return Performed(
+            scenario,
+            self._verdict(wrong, record, seconds=time.monotonic() - broken),
+            (*unwell, *left),
+            record,
+            broken_at,
+            messages=len(day.slack.messages()) - told,
+            pages=len(day.pagerduty.alerts) - paged,
+        )
 
     async def _follow(self, day: Day, client: Client) -> Record | None:
         """Watch the incident until nothing more comes; None if there was none in time."""
@@ -198,7 +228,7 @@ class Performance:
 
     def _verdict(
         self, wrong: list[str], record: Record | None = None, seconds: float = math.nan
-    ) -> list[str]:
+    ) -> tuple[str, ...]:
         lines = [f"[bold red]✗[/] {escape(each)}" for each in wrong]
         if record is not None:
             lines += [escape(line) for line in summary(record)]
@@ -206,7 +236,7 @@ class Performance:
         self._show.header("NOT WELL" if wrong else "RESOLVED", *lines)
         for path in record.report if record else ():
             self._show.path("Report", _short(path))
-        return wrong
+        return tuple(wrong)
 
 
 def _over(record: Record, engineer: Engineer) -> bool:

@@ -8,6 +8,8 @@ from pathlib import Path
 from activities.record import Phase, Record, StepState
 
 RECOVERED = "recovered"
+HANDED = "handed to people"
+"""How the lifecycle begins the line by which it leaves an incident to people."""
 
 
 def shortcomings(
@@ -25,6 +27,30 @@ def shortcomings(
         *(f"the incident {incident} is still open" for incident in still_open),
         *(f"the platform is not healthy: {reason}" for reason in unwell),
     ]
+
+
+def otherwise(record: Record | None, alert: str, *, people: bool) -> list[str]:
+    """Say where it went another way than the scenario's.
+
+    Args:
+        record: Of the incident; None when no incident came of the fault.
+        alert: The alert that must have noticed it.
+        people: Whether the steps must not have helped, so that people took over.
+    """
+    if record is None:
+        return []
+    wrong = []
+    raised = {state.alert.name for state in record.alerts.values()}
+    if alert not in raised:
+        wrong.append(f"{alert} was not raised, but {', '.join(sorted(raised)) or 'nothing'}")
+    if people and not handed_over(record):
+        wrong.append("it was not handed to people: something helped that must not")
+    return wrong
+
+
+def handed_over(record: Record) -> bool:
+    """Tell whether people were left with it, for a while at least."""
+    return any(entry.text.startswith(HANDED) for entry in record.timeline)
 
 
 def summary(record: Record) -> list[str]:

@@ -120,7 +120,7 @@ def test_an_unknown_scenario_is_a_wrong_call():
     done = CliRunner().invoke(console(), ["demo", "earthquake"])
 
     assert done.exit_code == 2
-    assert "There is no 'earthquake'; there are redis, latency, connections." in done.stderr
+    assert f"There is no 'earthquake'; there are {', '.join(SCENARIOS)}." in done.stderr
 
 
 def test_a_folder_in_use_is_told_in_a_sentence(tmp_path):
@@ -153,11 +153,12 @@ def test_slower_waits_are_given_more_time():
     assert 120 < quick.patience_seconds < 300
 
 
-def test_a_day_reads_no_settings_but_its_own(tmp_path):
+async def test_a_day_reads_no_settings_but_its_own(tmp_path):
     day = Day(tmp_path)
-    day.slack._port = day.pagerduty._port = 1
+    async with day.outside:
+        day.platform = day._platform()
 
-    assert Path(day._environment()["RESPONDER_CONFIG"]).parent == tmp_path
+        assert Path(day._environment()["RESPONDER_CONFIG"]).parent == tmp_path
 
 
 @pytest.mark.parametrize(
