@@ -13,7 +13,7 @@ from temporalio import activity
 from activities.errors import Failed, NotConfigured, Unavailable
 from activities.host import Deployment, Host, RecentDeployments
 from activities.prometheus_api import PrometheusApi
-from activities.supervisor import Releases, Supervisor
+from activities.supervisor import Keeper, Releases
 from activities.words import Answer, Order
 
 _STEP = timedelta(minutes=1)
@@ -128,7 +128,7 @@ class Deployments:
         self,
         sources: Sequence[Source],
         *,
-        supervisor: Supervisor | None = None,
+        supervisor: Keeper | None = None,
         prometheus: PrometheusApi | None = None,
     ) -> None:
         """Take the sources.

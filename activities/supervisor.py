@@ -14,6 +14,9 @@ from activities.health import Health
 from activities.pace import Pace
 from activities.words import Answer
 
+CLUSTER = "kubernetes"
+"""The mode of an instance that is a pod."""
+
 
 class Process(Answer):
     """One instance of an application."""
@@ -52,6 +55,13 @@ class Processes(Answer):
     instances: tuple[Process, ...]
     environment: dict[str, str] = Field(default_factory=dict)
     """The values of known switches on which all instances agree."""
+    notes: tuple[str, ...] = ()
+    """What else people should know of them: who else sets what we set, what went wrong."""
+
+    @property
+    def on_cluster(self) -> bool:
+        """Whether a cluster finds room for them, and not one host."""
+        return any(each.mode == CLUSTER for each in self.instances)
 
     @property
     def online(self) -> int:
@@ -82,6 +92,13 @@ class Releases(Answer):
     """Built, but an incident has rolled back from them."""
     rolling: str = ""
     """The rollout that is under way, in words; empty is none."""
+
+
+class Keeper(Protocol):
+    """Keeps releases: a host's folders, a cluster's revisions."""
+
+    async def releases(self) -> Releases:
+        """List the releases that are built."""
 
 
 class Supervisor(Protocol):

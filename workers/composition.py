@@ -11,6 +11,8 @@ import httpx
 
 from activities.alertmanager import Alertmanager
 from activities.changes import Targets
+from activities.coordination import Coordination
+from activities.deployments import Source
 from activities.errors import NotConfigured
 from activities.health import Health
 from activities.host import Host, HostNames
@@ -36,12 +38,13 @@ from activities.slack import Slack
 from activities.slack_api import slack_api
 from activities.slack_charts import SlackCharts
 from activities.ssh import Login, Ssh
-from activities.supervisor import Supervisor
+from activities.supervisor import Keeper
 from activities.switches import DECLARED, Switches
 from activities.verification import Condition, Sample, Verification
 from workers.cache_parts import cache
 from workers.deployment_parts import deployments
 from workers.infrastructure_parts import infrastructure
+from workers.kubernetes_parts import KUBERNETES, PM2, kubernetes
 from workers.llm_parts import language_models
 from workers.looks import answering, careful, in_order
 from workers.outage_parts import outage
@@ -71,15 +74,18 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
                 Reports(settings.reports.folder, settings.reports.base_url),
                 Incidents(),
                 NeighbouringIncidents(),
+                Coordination(),
             )
             measured = _watching(parts, settings, http, stack)
             cache(parts, settings, targets, http)
             await _postgres(parts, settings, targets, stack)
             ssh = _ssh(settings)
-            host, supervisor = _host(parts, settings, targets, http, ssh)
-            deployments(
-                parts, settings, http, host=host, supervisor=supervisor, prometheus=measured
-            )
+            host, keeper = _host(parts, settings, targets, http, ssh)
+            told: list[Source] = []
+            if settings.processes.kind == KUBERNETES:
+                keeper, history = await kubernetes(parts, settings, targets, http, stack)
+                told.append(history)
+            deployments(parts, settings, http, told, host=host, keeper=keeper, prometheus=measured)
             infrastructure(parts, settings, targets, http, ssh)
             await _telling(parts, settings, http, stack)
             outside_looks(parts, settings, targets, http)
@@ -178,12 +184,13 @@ def _ssh(settings: Settings) -> Ssh | None:
 
 def _host(
     parts: Parts, settings: Settings, targets: Targets, http: httpx.AsyncClient, ssh: Ssh | None
-) -> tuple[Host | None, Supervisor | None]:
+) -> tuple[Host | None, Keeper | None]:
     """Add the API's host; give it, and who keeps the releases there."""
     section, given, processes = settings.host, settings.given, settings.processes
+    under_pm2 = processes.kind == PM2
     if ssh is None:
-        kinds = (Host, Services, ProcessManager, Switches, Rollbacks)
-        parts.lack("the API's host", variable("host", "address"), *kinds)
+        instances = (ProcessManager, Switches, Rollbacks) if under_pm2 else ()
+        parts.lack("the API's host", variable("host", "address"), Host, Services, *instances)
         return None, None
     names = HostNames(
         app=given.app,
@@ -199,14 +206,15 @@ def _host(
         settle_seconds=processes.settle_seconds,
         ramp_seconds=processes.ramp_seconds,
     )
+    parts.add(host, Services(ssh, units=section.units, targets=targets, pace=pace))
+    if not under_pm2:
+        return host, None
     health = Health(http, processes.health_url) if processes.health_url else None
     declared = processes.switches
     folders = settings.releases.folders
     variables = [each.variable for each in declared.values()]
     pm2 = Pm2(ssh, given.app, variables=variables, folders=folders)
     parts.add(
-        host,
-        Services(ssh, units=section.units, targets=targets, pace=pace),
         ProcessManager(pm2, targets=targets, health=health, pace=pace),
         Switches(pm2, targets=targets, declared=declared, health=health, pace=pace),
         Rollbacks(pm2, targets=targets, health=health, pace=pace),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import httpx
 
@@ -11,7 +12,7 @@ from activities.github import GitHub
 from activities.host import Host
 from activities.prometheus_api import PrometheusApi
 from activities.sentry import Sentry
-from activities.supervisor import Supervisor
+from activities.supervisor import Keeper
 from workers.parts import Parts
 from workers.settings import Settings, SettingsWrong, variable
 
@@ -20,19 +21,20 @@ def deployments(
     parts: Parts,
     settings: Settings,
     http: httpx.AsyncClient,
+    told: Sequence[Source] = (),
     *,
     host: Host | None,
-    supervisor: Supervisor | None,
+    keeper: Keeper | None,
     prometheus: PrometheusApi | None,
 ) -> None:
-    """Add the history of releases from all sources that are set up, and Sentry."""
-    sources: list[Source] = []
+    """Add the history of releases from all sources that are set up, *told* first, and Sentry."""
+    sources: list[Source] = [*told]
     if host is not None and settings.host.deploy_log:
         sources.append(DeployLog(host))
     if settings.github.repository:
         sources.append(_github(settings, http))
     if sources:
-        parts.add(Deployments(sources, supervisor=supervisor, prometheus=prometheus))
+        parts.add(Deployments(sources, supervisor=keeper, prometheus=prometheus))
     else:
         setting = f"{variable('host', 'deploy_log')} or {variable('github', 'repository')}"
         parts.lack("deployments", setting, Deployments)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -107,8 +107,10 @@ class HostSettings(Section):
 
 
 class ProcessesSettings(Section):
-    """The API's processes under pm2, and how each is seen to be healthy."""
+    """The API's processes, who keeps them, and how each is seen to be healthy."""
 
+    kind: Literal["pm2", "kubernetes"] = "pm2"
+    """Who keeps them: pm2 on the API's host, or a Deployment of a cluster."""
     health_url: Web = ""
     """Answers 200 once an instance is ready, seen from the worker."""
     ramp_seconds: float = Field(default=5.0, ge=0, le=300)

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import httpx
+from lightkube import KubeConfig
+from lightkube.config.models import Cluster, User
 from pydantic import SecretStr
 
 from activities.cache_warming import CacheWarming, WarmUp, WarmUpBefore
@@ -18,6 +20,8 @@ from activities.cloudflare import CloudflareApi
 from activities.cloudflare_kv import Cell, Place
 from activities.expo_api import ExpoApi
 from activities.github import GitHub
+from activities.kubernetes import Kubernetes
+from activities.kubernetes_client import client_of
 from activities.llm_clients import Anthropic, OpenAI
 from activities.maintenance import Maintenance
 from activities.messages import Entry, Glance
@@ -104,6 +108,18 @@ async def _warm_up(url: str) -> AsyncIterator[Call]:
         web = Web(client, "the cache's warm-up", secrets=(SECRET,), seconds=SECONDS)
         warming = CacheWarming(web, f"{url}/internal/cache/warmup", SecretStr(SECRET))
         yield lambda: warming.warm_up(WarmUp(requested_at=NOON), WarmUpBefore())
+
+
+@contextlib.asynccontextmanager
+async def _kubernetes(url: str, make: Callable[[Kubernetes], Call]) -> AsyncIterator[Call]:
+    config = KubeConfig.from_one(
+        cluster=Cluster(server=url), user=User(token=SECRET), context_name="here"
+    ).get()
+    client = client_of(config, seconds=SECONDS)
+    try:
+        yield make(Kubernetes(client, "api", namespace="default", seconds=SECONDS))
+    finally:
+        await client.aclose()
 
 
 _BACK = RollBackPages(to="earlier")
@@ -219,6 +235,16 @@ CAPABILITIES: tuple[Capability, ...] = (
         "maintenance.write",
         "repeatable",
         lambda url: _cell(url, lambda cell: lambda: cell.put(b"{}")),
+    ),
+    Capability(
+        "kubernetes.replicas",
+        "reads",
+        lambda url: _kubernetes(url, lambda cluster: cluster.replicas),
+    ),
+    Capability(
+        "kubernetes.set_replicas",
+        "repeatable",
+        lambda url: _kubernetes(url, lambda cluster: lambda: cluster.set_replicas(3, "7")),
     ),
     Capability("status_pages.status", "reads", _status_page),
     Capability("github.deployments", "reads", _github, timedelta(minutes=1), lists=True),

@@ -1,0 +1,63 @@
+"""Puts together what a platform under Kubernetes needs, in the place of a process manager's."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import httpx
+
+from activities.changes import Targets
+from activities.deployments import Source
+from activities.health import Health
+from activities.pace import Pace
+from activities.supervisor import Keeper
+from workers.parts import Parts
+from workers.settings import Settings, SettingsWrong, variable
+
+PM2, KUBERNETES = "pm2", "kubernetes"
+
+
+async def kubernetes(
+    parts: Parts,
+    settings: Settings,
+    targets: Targets,
+    http: httpx.AsyncClient,
+    stack: AsyncExitStack,
+) -> tuple[Keeper, Source]:
+    """Add the activities on a Deployment; give who keeps its releases, and who tells of them."""
+    try:
+        from activities.kubernetes import Kubernetes
+        from activities.kubernetes_app import KubernetesApp
+        from activities.kubernetes_client import connect
+        from activities.kubernetes_processes import KubernetesProcesses
+        from activities.kubernetes_releases import KubernetesHistory, KubernetesReleases
+        from activities.kubernetes_switches import KubernetesSwitches
+    except ImportError:
+        raise SettingsWrong(
+            "processes.kind: kubernetes needs another library: install incident-responder"
+            f"[kubernetes] ({variable('processes', 'kind')})"
+        ) from None
+    section, processes = settings.kubernetes, settings.processes
+    try:
+        client = connect(section.kubeconfig, section.context)
+    except ValueError as error:
+        raise SettingsWrong(
+            f"kubernetes.kubeconfig: {error} ({variable('kubernetes', 'kubeconfig')})"
+        ) from None
+    stack.push_async_callback(client.aclose)
+    declared = processes.switches
+    app = KubernetesApp(
+        Kubernetes(
+            client,
+            settings.given.app,
+            namespace=section.namespace or client.namespace,
+            container=section.container,
+        ),
+        targets=targets,
+        variables=[each.variable for each in declared.values()],
+        health=Health(http, processes.health_url) if processes.health_url else None,
+        pace=Pace(ready_seconds=processes.ready_seconds),
+    )
+    releases = KubernetesReleases(app)
+    parts.add(KubernetesProcesses(app), KubernetesSwitches(app, declared=declared), releases)
+    return releases, KubernetesHistory(app)
