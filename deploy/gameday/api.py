@@ -26,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from deploy.gameday.behaving import Behaving
 from deploy.gameday.cache import Cache, CacheDown, InMemory, InRedis
 from deploy.gameday.faults import Faults
 from deploy.gameday.meters import Meters
@@ -35,7 +36,6 @@ from deploy.gameday.switches import Settings
 
 SLOTS = 2
 WORK_SECONDS = 0.095
-LLM_SECONDS = 0.12
 LOOK_SECONDS = 0.5
 LOOK_TIMEOUT_SECONDS = 1.0
 POOL_TIMEOUT_SECONDS = 2.0
@@ -61,6 +61,7 @@ class Api:
         self.slots = asyncio.Semaphore(SLOTS)
         self.work_seconds = WORK_SECONDS
         self.faults = Faults.of_environment()
+        self.behaving = Behaving(os.environ, self.faults)
         self.parts = [kind(self, os.environ) for kind in PARTS]
 
     def app(self) -> Starlette:
@@ -70,37 +71,14 @@ class Api:
             for part in self.parts
             for (method, path), serve in part.routes().items()
         ]
-        chat = self._measured("/api/chat", self.chat)
         return Starlette(
             routes=[
                 *of_parts,
-                Route("/api/chat", chat, methods=["POST"]),
                 Route("/healthz", self.health),
                 Route("/metrics", self.metrics),
             ],
             lifespan=self._lifespan,
         )
-
-    async def chat(self, _request: Request) -> Response:
-        """Ask a language model, and keep what it cost."""
-        began = time.perf_counter()
-        provider = self.settings.provider
-        try:
-            async with asyncio.timeout(self.settings.llm_timeout_seconds):
-                await asyncio.sleep(LLM_SECONDS)
-        finally:
-            self.meters.llm_seconds.labels(provider).observe(time.perf_counter() - began)
-        async with self.slots:
-            await asyncio.sleep(WORK_SECONDS)
-            await self.query(
-                "insert",
-                "INSERT INTO llm_request_logs (organization_id, provider, model, cost_usd)"
-                " VALUES (%s, %s, %s, 0.002) RETURNING id",
-                1,
-                provider,
-                "gpt-4" if provider == "openai" else "claude",
-            )
-        return JSONResponse({"provider": provider, "answer": "Certainly."})
 
     async def health(self, _request: Request) -> Response:
         """Say that the process is there; what it stands on has metrics of its own."""
@@ -128,7 +106,7 @@ class Api:
         async def measured(request: Request) -> Response:
             began = time.perf_counter()
             try:
-                answer = await serve(request)
+                answer = await self.behaving.meet() or await serve(request)
             except (CacheDown, psycopg.OperationalError, PoolTimeout) as error:
                 answer = self._failed(route, 503, error)
             except TimeoutError as error:

@@ -165,6 +165,8 @@ class Day:
                 "fast_window": _FAST_WINDOW,
                 "pace_window": _HOUR,
                 "baseline_offset": _BASELINE,
+                # Its users do not wait for seconds either.
+                "llm_backoff_milliseconds": 100,
                 # The whole platform, the responder and Temporal share these few cores.
                 "load_high_ratio": 50,
             },

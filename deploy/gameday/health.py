@@ -10,7 +10,7 @@ import httpx
 import psycopg
 from redis.asyncio import Redis
 
-from deploy.gameday import units
+from deploy.gameday import llm, llm_throttle, units
 from deploy.gameday.host import INSTANCES
 from deploy.gameday.shell import Ssh
 from deploy.gameday.switches import SWITCHES
@@ -46,6 +46,7 @@ class Health:
             "PostgreSQL": self._database,
             "instances": self._instances,
             "users": self._users,
+            "LLM throttle": self._throttled,
             "push queue": self._push_queue,
         }
         found = await asyncio.gather(*(_checked(name, ask) for name, ask in checks.items()))
@@ -133,6 +134,13 @@ class Health:
                 if environment.get(name) != value
             ]
         return reasons
+
+    async def _throttled(self) -> list[str]:
+        headers = {"authorization": f"Bearer {llm_throttle.TOKEN}"}
+        async with httpx.AsyncClient(trust_env=False, headers=headers) as client:
+            answer = await client.get(f"{self._api_url}{llm.THROTTLE}")
+        rates = answer.raise_for_status().json()["organizations"]
+        return [f"organization {each} is slowed down" for each in rates]
 
     async def _users(self) -> list[str]:
         seen = json.loads(self._traffic_seen.read_text())

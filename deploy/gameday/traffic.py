@@ -5,6 +5,7 @@ overloaded platform is slow and not dead, and the load on the machine is bounded
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
 import sys
@@ -36,6 +37,8 @@ class Traffic:
         self._told = folder / SEEN_FILE
         self._paths = itertools.cycle(_MIX)
         self._users = itertools.cycle(range(1, 401))
+        self._chats = itertools.count()
+        self._wild = folder / WILD_FILE
         self._under_way: set[asyncio.Task[None]] = set()
         self._recent: deque[tuple[float, float, bool]] = deque()
         self._counts: Counter[str] = Counter()
@@ -49,6 +52,7 @@ class Traffic:
             asyncio.TaskGroup() as tasks,
         ):
             tasks.create_task(self._tell())
+            tasks.create_task(self._run_wild(session))
             await self._send(session)
 
     async def _send(self, session: aiohttp.ClientSession) -> None:
@@ -71,7 +75,10 @@ class Traffic:
         began = time.monotonic()
         try:
             if kind == "chat":
-                answer = await session.post("/api/chat", json={"text": "hello"})
+                number = next(self._chats)
+                about = {"organization_id": 1 + number % 8, "critical": number % 4 == 0}
+                said = {"text": "hello", **about}
+                answer = await session.post("/api/chat", json=said)
             else:
                 path = f"/api/users/{next(self._users)}" if kind == "users" else f"/api/{kind}"
                 answer = await session.get(path)
@@ -83,6 +90,26 @@ class Traffic:
         self._counts[outcome] += 1
         now = time.monotonic()
         self._recent.append((now, now - began, outcome == "200"))
+
+    async def _run_wild(self, session: aiohttp.ClientSession) -> None:
+        """Send what one organization asks of the models beside all others, while it is told to."""
+        while True:
+            try:
+                organization, rate, tokens = json.loads(self._wild.read_text())
+            except (OSError, ValueError):
+                await asyncio.sleep(0.2)
+                continue
+            said = {"text": "word " * tokens, "organization_id": organization}
+            task = asyncio.create_task(self._ask_wildly(session, said))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+            await asyncio.sleep(1 / rate)
+
+    async def _ask_wildly(self, session: aiohttp.ClientSession, said: dict[str, object]) -> None:
+        # A program asks, and no user waits for it: it counts for nobody's wait.
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            async with await session.post("/api/chat", json=said) as answer:
+                await answer.read()
 
     async def _tell(self) -> None:
         while True:
@@ -107,6 +134,20 @@ class Traffic:
 
 RATE_FILE = "rate"
 SEEN_FILE = "seen.json"
+WILD_FILE = "wild.json"
+"""An organization that runs wild: its id, requests a second, and tokens of each."""
+
+
+def run_wild(folder: Path, organization: int, rate: float, tokens: int) -> None:
+    """Have an organization ask the models for more than it should."""
+    arriving = folder / f".{WILD_FILE}"
+    arriving.write_text(json.dumps([organization, rate, tokens]))
+    arriving.replace(folder / WILD_FILE)
+
+
+def calm_down(folder: Path) -> None:
+    """Have it stop."""
+    (folder / WILD_FILE).unlink(missing_ok=True)
 
 
 def wanted_rate(file: Path) -> float:
@@ -119,7 +160,9 @@ def wanted_rate(file: Path) -> float:
 
 def main() -> None:
     """Run with the balancer's URL and the folder of the rate file as arguments."""
-    asyncio.run(Traffic(sys.argv[1], Path(sys.argv[2])).run())
+    url, folder = sys.argv[1], Path(sys.argv[2])
+    calm_down(folder)
+    asyncio.run(Traffic(url, folder).run())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What can be broken on a game day, in runbook order."""
 
-from deploy.gameday.scenarios import api_performance, cache, dashboard, database, push
+from deploy.gameday.scenarios import api_performance, cache, dashboard, database, llm, push
 from deploy.gameday.scenarios.base import Scenario
 
 __all__ = ["SCENARIOS", "Scenario"]
@@ -11,6 +11,7 @@ SCENARIOS: dict[str, Scenario] = {
         api_performance,
         cache,
         database,
+        llm,
         push,
         dashboard,
     )

@@ -20,6 +20,9 @@ from deploy.gameday.standins.server import StandIn
 _TOKEN_LETTERS = 4
 _ANSWER = "Certainly."
 _LATENCY_SECONDS = 0.1
+_PLENTY = 1000.0
+_WINDOW_SECONDS = 4.0
+"""What a rate is counted over."""
 
 
 class Trouble(StrEnum):
@@ -42,9 +45,10 @@ class LlmStandIn(StandIn):
         self.key = key
         self.models = dict(models)
         self.trouble = Trouble.NONE
-        self.most_a_second = 1000.0
-        self.fails_beyond_a_second = 1000.0
-        """So many calls are answered; beyond them it is overloaded, as a small provider is."""
+        self.most_a_second = _PLENTY
+        """Completions that are let through; more are refused for their number."""
+        self.carries_a_second = _PLENTY
+        """Completions that it has the machines for; with more it is overloaded."""
         self.completed: list[dict[str, Any]] = []
         """Every completion that was asked for and given."""
         self._recent: deque[float] = deque()
@@ -52,14 +56,13 @@ class LlmStandIn(StandIn):
     def mend(self) -> None:
         """Be well again."""
         self.trouble = Trouble.NONE
-        self.most_a_second = self.fails_beyond_a_second = 1000.0
+        self.most_a_second = self.carries_a_second = _PLENTY
         self.faults.clear()
 
     @property
     def unwell(self) -> bool:
         """Whether it was told that something is wrong with it."""
-        limits = (self.most_a_second, self.fails_beyond_a_second)
-        return bool(self.trouble) or min(limits) < 1000.0
+        return bool(self.trouble) or min(self.most_a_second, self.carries_a_second) < _PLENTY
 
     async def list_models(self, request: Request) -> Response:
         """List the models, to whoever has the key."""
@@ -133,7 +136,7 @@ class LlmStandIn(StandIn):
     @property
     def requests_left(self) -> int:
         """What is left of it."""
-        return max(0, self.requests_a_minute - len(self._recent) * 60)
+        return max(0, self.requests_a_minute - round(len(self._recent) * 60 / _WINDOW_SECONDS))
 
     def _refused(self, request: Request, *, completes: bool) -> Response | None:
         if not self.authorized(request):
@@ -156,13 +159,16 @@ class LlmStandIn(StandIn):
 
     def _too_many(self) -> Response | None:
         now = time.monotonic()
-        while self._recent and self._recent[0] < now - 1:
+        while self._recent and self._recent[0] < now - _WINDOW_SECONDS:
             self._recent.popleft()
-        if self.trouble is Trouble.LIMITED or len(self._recent) >= self.most_a_second:
+        asked = len(self._recent)
+        if self.trouble is Trouble.LIMITED or asked >= self.most_a_second * _WINDOW_SECONDS:
             said = "Rate limit reached for requests. Please try again in 1s."
             return self.error(429, self.limit_kind[0], said, code=self.limit_kind[1], wait="1")
+        if asked >= self.carries_a_second * _WINDOW_SECONDS:
+            return self.overloaded()
         self._recent.append(now)
-        return self.overloaded() if len(self._recent) > self.fails_beyond_a_second else None
+        return None
 
     limit_kind = ("requests", "rate_limit_exceeded")
     """Type and code of what is said to too many calls."""
