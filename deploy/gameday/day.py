@@ -159,6 +159,8 @@ class Day:
                 # Declared of this platform: its Redis writes to disk, and its pools are small.
                 "redis_persists": True,
                 "redis_disposable_prefixes": [EXPORTS],
+                # No game day is long enough for a Redis that has run for an hour.
+                "redis_young_seconds": 3,
                 "pool_size": 4,
                 # Less than the alert's hold: whatever raised it has lasted longer by then.
                 "long_statement_seconds": 1.5,

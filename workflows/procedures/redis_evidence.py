@@ -5,6 +5,7 @@ from __future__ import annotations
 from activities.host import Capacity
 from activities.redis import Memory
 from activities.redis_keys import Keys, Prefix
+from activities.report_words import count as counted
 from workflows.procedures.measured import mebibytes
 
 _MOST_NAMED = 5
@@ -59,7 +60,9 @@ def room_to_fork(memory: Memory, host: Capacity | None) -> str:
 
 def size(count: int) -> str:
     """Give bytes for people, few or many."""
-    return mebibytes(count) if count >= 10 * 2**20 else f"{count / 2**10:.0f} KiB"
+    if count >= 10 * 2**20:
+        return mebibytes(count)
+    return f"{count / 2**10:.0f} KiB" if count >= 2**10 else f"{count} bytes"
 
 
 def _prefix(prefix: Prefix) -> str:
@@ -70,7 +73,7 @@ def _prefix(prefix: Prefix) -> str:
         if prefix.expires_in_seconds is not None
         else ""
     )
-    return f"{prefix.name} ({prefix.keys} keys, {size(prefix.size_bytes)}{never}{half})"
+    return f"{prefix.name} ({counted(prefix.keys, 'key')}, {size(prefix.size_bytes)}{never}{half})"
 
 
 def _looked(keys: Keys) -> str:
