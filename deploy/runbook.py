@@ -63,7 +63,9 @@ def runbook(given: Given | None = None, policy: Policy | None = None) -> str:
     policy = policy or Policy()
     known = {each.facts.name: each for each in everything(given or Given(), policy)}
     parts = [_head(policy, len(known)), _contents(known)]
-    for chapter, alerts in CHAPTERS.items():
+    named = {name for alerts in CHAPTERS.values() for name in alerts}
+    others = {"Other Incidents": tuple(name for name in known if name not in named)}
+    for chapter, alerts in (CHAPTERS | others).items():
         there = [known[name] for name in alerts if name in known]
         if there:
             parts += [f"## {chapter}\n", *("\n".join(_alert(each)) for each in there)]

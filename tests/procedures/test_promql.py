@@ -84,8 +84,8 @@ def test_the_fast_form_is_another_window_and_longer_ones_stay():
 def test_there_is_a_rule_and_a_procedure_for_each_of_the_runbook_s_21_alerts_in_its_order():
     named = [procedure.__name__ for procedure in PROCEDURES]
 
-    assert named == RUNBOOK
-    assert [rule.alert for rule in rules()] == RUNBOOK
+    assert named == [rule.alert for rule in rules()]
+    assert [name for name in named if name in RUNBOOK] == RUNBOOK
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.alert)
