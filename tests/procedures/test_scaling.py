@@ -136,3 +136,32 @@ def test_a_scale_says_from_what_to_what_and_is_undone():
 )
 def test_no_traffic_spike_is_made_up(rate, baseline):
     assert SCALE not in activities(latency(rate=rate, baseline=baseline))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param({"capacity": None}, id="there is no host to look at"),
+        pytest.param({"capacity": capacity(load_1m=500.0)}, id="another host is busy"),
+        pytest.param({"capacity": capacity(memory_available_bytes=MIB)}, id="another has no room"),
+    ],
+)
+def test_a_cluster_finds_room_itself(found):
+    pods = instances(mode="kubernetes", memory_bytes=None)
+    planned = latency(SPIKE, instances=pods, **found)
+
+    assert the(planned, SCALE).asks is Asks.POLICY
+
+
+def test_under_kubernetes_the_database_counts_as_ever():
+    pods = instances(mode="kubernetes")
+
+    assert SCALE not in activities(latency(SPIKE, instances=pods, connections=connections(199)))
+    assert the(latency(SPIKE, instances=pods, connections=None), SCALE).asks is Asks.ALWAYS
+
+
+def test_who_else_sets_the_number_is_shown_to_whoever_approves():
+    notes = ("an autoscaler sets the number of pods, from 2 to 10",)
+    pods = instances(mode="kubernetes").model_copy(update={"notes": notes})
+
+    assert the(latency(SPIKE, instances=pods), SCALE).details == list(notes)

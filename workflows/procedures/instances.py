@@ -53,6 +53,7 @@ class ActsOnInstances(Procedure):
             target=app,
             why=why,
             effect=f"set {changes}, which restarts {_counted(seen[self.instances])} of {app} once",
+            details=_notes(seen[self.instances]),
             expect=expect,
             risk=Risk.DISRUPTIVE,
             asks=asks,
@@ -85,6 +86,7 @@ class ActsOnInstances(Procedure):
             target=self.given.app,
             why=why,
             effect=f"restart {_counted(running)} of {self.given.app}, one at a time{gap}",
+            details=_notes(running),
             expect=expect,
             risk=Risk.DISRUPTIVE,
             asks=asks if running else Asks.ALWAYS,
@@ -108,6 +110,10 @@ def warming_up(running: Processes | None, now: datetime) -> bool:
     """Whether an instance is so young that its memory still has to grow."""
     starts = [each.started_at for each in running.instances] if running else []
     return any(start is not None and now - start < _SETTLED_IN for start in starts)
+
+
+def _notes(running: Processes | None) -> tuple[str, ...]:
+    return running.notes if running else ()
 
 
 def _counted(running: Processes | None) -> str:

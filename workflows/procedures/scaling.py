@@ -65,7 +65,11 @@ class ScalesOut(ActsOnInstances):
         wanted = max(now, min(replicas, given.replicas_most))
         if running and wanted == now:
             return (), (f"not scaled: {now} instances run already",)
-        against = self._database_against(seen, wanted) or self._host_against(seen, wanted - now)
+        # A cluster finds room for a pod, or says that it has none.
+        clustered = running is not None and running.on_cluster
+        against = self._database_against(seen, wanted)
+        if not clustered:
+            against = against or self._host_against(seen, wanted - now)
         if against:
             return (), (f"not scaled from {now if running else '?'} to {wanted}: {against}",)
         unknown = self._not_known(seen)
@@ -75,6 +79,7 @@ class ScalesOut(ActsOnInstances):
             target=given.app,
             why=why,
             effect=f"scale {given.app} from {now if running else '?'} to {wanted} instances",
+            details=running.notes if running else (),
             expect="p95 falls as soon as the new instances answer",
             risk=Risk.REVERSIBLE,
             asks=Asks.ALWAYS if unknown else Asks.POLICY,
@@ -120,26 +125,31 @@ class ScalesOut(ActsOnInstances):
 
     def _not_known(self, seen: Evidence) -> list[str]:
         """List what could not be read of that which says whether scaling is safe."""
-        probes = (self.instances, self.connections, self.queries, self.capacity)
-        unknown = seen.unread(probes)
-        connections, queries, host = (
+        running, connections, queries = (
+            seen[self.instances],
             seen[self.connections],
             seen[self.queries],
-            seen[self.capacity],
         )
+        unknown = seen.unread((self.instances, self.connections, self.queries))
         if connections is not None and connections.blind:
             unknown.append(connections.why_blind)
         if connections is not None and connections.pooler:
             unknown.append("a pooler is in between, and what it may open is not known")
         if queries is not None and not known(queries):
             unknown.append("database p95: no data")
+        if running is not None and self.pool_size(seen) is None:
+            unknown.append("the instances' pool size")
+        if running is not None and running.on_cluster:
+            return unknown
+        return unknown + self._not_known_of_host(seen)
+
+    def _not_known_of_host(self, seen: Evidence) -> list[str]:
+        host, running = seen[self.capacity], seen[self.instances]
+        unknown = seen.unread((self.capacity,))
         if host is not None and None in (load_ratio(host), memory_free_ratio(host)):
             unknown.append(f"API host: {'; '.join(host.unread) or 'no load or memory'}")
-        if seen[self.instances] is not None:
-            if self.pool_size(seen) is None:
-                unknown.append("the instances' pool size")
-            if largest(seen[self.instances]) is None:
-                unknown.append("the instances' memory")
+        if running is not None and largest(running) is None:
+            unknown.append("the instances' memory")
         return unknown
 
     def pool_size(self, seen: Evidence) -> int | None:
