@@ -5,7 +5,10 @@ They stand beside PagerDuty's and hold up nothing: what is lost here is a line i
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio import workflow
+from temporalio.workflow import ActivityConfig
 
 from activities.outbox import Unsent
 from activities.phones import AskReceipts, PagePhones, Phones, PhoneTicket
@@ -18,6 +21,8 @@ from workflows.ringing import gone, phones
 
 _RECEIPTS_AFTER = 900.0
 """Seconds after which Expo promises a receipt."""
+_RING = ActivityConfig(**{**PAGE, "schedule_to_close_timeout": timedelta(seconds=30)})
+"""Tried for a shorter time than a page: whether it is still wanted is looked at in between."""
 _TOO_LATE = 900.0
 """Seconds after which a page that did not get through rings nobody any more."""
 
@@ -49,7 +54,7 @@ class PhoneLane(Lane):
                 title=f"{record.severity.value}: {record.title} on {record.service}",
                 body=message.payload["why"],
             ),
-            **said(PAGE, f"Ring the phones of {level}"),
+            **said(_RING, f"Ring the phones of {level}"),
         )
         self._sent(message)
         case.note("page", paged.said)

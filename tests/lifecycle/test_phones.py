@@ -124,7 +124,7 @@ async def test_a_page_too_late_to_be_of_use_rings_nobody(town: Town, expo: World
     expo.fails["expo.page"] = lambda: Unavailable("no answer")
     story = await start(town, expo)
     first = expo.orders("expo.page")[0]["key"]
-    record = await story.pass_time(minutes=20)
+    record = await story.pass_time(minutes=35)
     assert first not in {message.key for message in record.phones.unsent}
     assert "the phones of on-call do not ring" in told(record)
     expo.calls.clear()

@@ -133,7 +133,9 @@ def test_down_from_both_sides_acts_alone_and_is_put_back():
 def test_the_drain_is_the_undo_and_is_said_beforehand():
     step = the(expo({"push_drain_per_second": 40}), QUEUE)
     assert step.order == {"app": "pravado-api", "drain_per_second": 40.0}
-    assert "what waits is sent, at most 40 a second, and what is too late is dropped" in step.effect
+    [drain] = step.details
+    assert "what waits is sent, at most 40 a second, each once; what is too late is" in drain
+    assert "restarts 2 instances of pravado-api once" in step.effect
     assert step.apply_seconds >= 600
 
 

@@ -1,4 +1,5 @@
 import base64
+import json
 import os
 
 import pytest
@@ -226,3 +227,69 @@ async def test_a_worker_without_a_file_that_it_needs_does_not_begin(sections, sa
 def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         load().environment = "other"
+
+
+PHONE = "ExponentPushToken[priya]"
+
+
+def test_email_and_expo_are_set_up_by_their_sections(given):
+    given(
+        EMAIL__HOST="mail.example.com",
+        EMAIL__SENDER="Incidents <incidents@example.com>",
+        EMAIL__USER="ops",
+        EMAIL__PASSWORD=SECRET,
+        EMAIL__SUPPORT='{"openai": "help@example.com"}',
+        EXPO__PHONES=json.dumps({"priya": PHONE}),
+        POLICY__PHONES='{"on-call": ["priya"]}',
+    )
+
+    settings = load()
+
+    assert settings.email.recipients == {
+        "supabase": "support@supabase.com",
+        "openai": "help@example.com",
+    }
+    assert settings.policy.phones == {"on-call": ("priya",)}
+    assert {SECRET, PHONE} <= set(secrets_of(settings))
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        pytest.param({"EMAIL__HOST": "m.test"}, "needs sender", id="no sender"),
+        pytest.param(
+            {"EMAIL__SUPPORT": '{"expo": "nobody"}'}, "support.expo: is not an address",
+            id="support"
+        ),
+        pytest.param(
+            {
+                "EMAIL__HOST": "mail.example.com",
+                "EMAIL__SENDER": "a@example.com",
+                "EMAIL__SECURITY": "none",
+                "EMAIL__USER": "ops",
+                "EMAIL__PASSWORD": SECRET,
+            },
+            "a password is not sent over an open line",
+            id="a password in the clear",
+        ),
+        pytest.param({"EXPO__TEST_PHONE": SECRET}, "is not a push token", id="test phone"),
+        pytest.param(
+            {"EXPO__PHONES": f'{{"priya": "{SECRET}"}}'}, "phones.priya: is not a push token",
+            id="phone",
+        ),
+        pytest.param(
+            {"POLICY__PHONES": '{"on-call": ["priya"]}'}, "priya has no push token", id="no token"
+        ),
+        pytest.param(
+            {"POLICY__PHONES": '{"janitor": []}'}, "no severity has a level 'janitor'", id="level"
+        ),
+    ],
+)  # fmt: skip
+def test_what_email_and_expo_are_set_to_is_checked(given, variables, said):
+    given(**variables)
+
+    with pytest.raises(SettingsWrong) as wrong:
+        load()
+
+    assert said in str(wrong.value)
+    assert SECRET not in str(wrong.value)

@@ -135,14 +135,18 @@ class ExpoPushServiceDown(SeesExpo):
         given, running = self.given, seen[self.instances]
         counted = f"{len(running.instances)} instances" if running else "the instances"
         present = self.present(seen, Switch.PUSH_QUEUEING)
+        then = (
+            "once Expo has been well for the settling time, what waits is sent, at most "
+            f"{given.push_drain_per_second:g} a second, each once; what is too late is dropped"
+        )
         return step(
             PushQueueing.queue_on,
             QueuePushes(app=given.app, drain_per_second=given.push_drain_per_second),
             target=given.app,
             why="a notification that is queued is not lost",
-            effect=f"queue push notifications, which restarts {counted} of {given.app} once; "
-            f"when Expo is well again what waits is sent, at most {given.push_drain_per_second:g} "
-            "a second, and what is too late is dropped",
+            effect=f"queue push notifications until Expo is back (restarts {counted} of "
+            f"{given.app} once)",
+            details=(then,),
             expect="no notification fails, and none arrives before Expo is back",
             risk=Risk.DISRUPTIVE,
             asks=asks if present else Asks.ALWAYS,

@@ -25,6 +25,10 @@ async def _campaign(day: Day) -> None:
     day.platform.faults.put(push.CAMPAIGN, ",".join(map(str, _GONE)))
 
 
+async def _campaign_over(day: Day) -> None:
+    day.platform.faults.mend(push.CAMPAIGN)
+
+
 async def _large(day: Day) -> None:
     day.platform.faults.put(push.LARGE)
 
@@ -58,6 +62,8 @@ SCENARIOS = (
         indicator="PushNotificationFailureRate",
         story="A campaign goes to phones that have thrown the app away; you are asked.",
         breaks=_campaign,
+        after={Phase.SETTLING: _campaign_over},
+        later="The campaign is over.",
     ),
     Scenario(
         name="push-large",
