@@ -85,8 +85,9 @@ async def _asked(session: Connection, assertion: Assertion) -> Asserted:
         # and with it the READ ONLY.
         cursor = await session.execute(assertion.statement.encode(), binary=True)
         rows = await cursor.fetchall() if cursor.description else []
+        columns = len(cursor.description or ())
     values = [value for row in rows for value in row.values()]
-    if len(values) != 1 or not isinstance(values[0], bool):
+    if columns != 1 or len(values) != 1 or not isinstance(values[0], bool):
         said = "does not answer with one true or false"
         return Asserted(name=assertion.name, holds=None, said=said)
     return Asserted(name=assertion.name, holds=values[0])

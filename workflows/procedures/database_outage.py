@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from activities.alerts import Alert
 from activities.postgres_reach import HostDatabase, Looks, PostgresReach, Selected
 from activities.status_pages import ProviderStatus, StatusOf, StatusPages
@@ -92,8 +90,9 @@ class RidesOutDatabaseOutage(GoesIntoMaintenance):
             expect="an answer by e-mail; what they do is seen on their status page",
             risk=Risk.REVERSIBLE,
             mends=False,
+            once=True,
         )
-        return (replace(letter, once=True),)
+        return (letter,)
 
     def other_ways(self) -> tuple[str, ...]:
         """Say how people reach Supabase beside the letter."""
