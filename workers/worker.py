@@ -24,12 +24,13 @@ from workers.search_attributes import missing
 from workers.sections import WorkerSettings
 from workers.settings import Settings, secrets_of
 from workers.telemetry import log_to_stderr, runtime
+from workflows.coordinator import Coordinator
 from workflows.efforts import Queue
 from workflows.incident import Incident
 from workflows.post_incident import PostIncident
 from workflows.sandbox import runner
 
-WORKFLOWS: tuple[type, ...] = (Incident, PostIncident)
+WORKFLOWS: tuple[type, ...] = (Incident, PostIncident, Coordinator)
 
 _SLOTS = {
     Queue.INCIDENTS: 20,

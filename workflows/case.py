@@ -47,6 +47,8 @@ class Case:
         self._prefix = prefix
         self.pausing = False
         """Set at a quiet point: nothing new is sent, so that the run can continue as new."""
+        self.coordinated = False
+        """Other incidents are looked for, and a turn is asked for before a change."""
         self.changing = ""
         """Key of the step that is being undone, or given back in part, at this moment."""
 

@@ -55,6 +55,9 @@ class Incident:
 
         All of it in tasks of its own, so that cancelling the workflow tears nothing down.
         """
+        # Here, and not where it is used: after a local activity of the same workflow task the
+        # marker of a patch is not found again at replay (TMPRL1100).
+        self._case.coordinated = workflow.patched("coordinated")
         self._intake.absorb()
         self._case.changed()
         tracks = [

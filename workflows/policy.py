@@ -110,6 +110,10 @@ class Policy(Order):
     outage_update_seconds: Seconds = 300
     restarts_of_a_target: int = Field(default=2, ge=1, le=100)
     restarts_within_seconds: Seconds = 1800
+    stands_on: dict[str, tuple[str, ...]] = Field(
+        default_factory=lambda: {"pravado-api": ("redis", "postgres")}
+    )
+    """What each target stands on: none of them is changed while the other is."""
     cool_down_seconds: Seconds = 900
     """No step twice on a target within this."""
     symptom_hold_seconds: float = Field(default=30, ge=0, le=300)
@@ -151,6 +155,11 @@ class Policy(Order):
     def seconds(self, real: float) -> timedelta:
         """Turn seconds of real life into this policy's pace."""
         return timedelta(seconds=real * self.pace)
+
+    def together(self, target: str) -> tuple[str, ...]:
+        """Name what must not be changed while *target* is: what it stands on, and what on it."""
+        above = [name for name, below in self.stands_on.items() if target in below]
+        return tuple(dict.fromkeys((*self.stands_on.get(target, ()), *above)))
 
     def rights(self, who: str) -> Rights | None:
         """Find what *who* may do, None for a stranger."""

@@ -34,6 +34,7 @@ PASSED_THROUGH = (
     "workflows.deadlines",
     "workflows.explaining",
     "workflows.farewell",
+    "workflows.guards",
     "workflows.handover",
     "workflows.hands",
     "workflows.intake",

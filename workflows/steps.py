@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -16,16 +16,12 @@ from workflows.case import Case, kind_of, why
 from workflows.deadlines import until
 from workflows.efforts import CHANGE, said
 from workflows.efforts import READ as READING
+from workflows.guards import Guards, surely_nothing
+from workflows.leasing import Leases, Leave
 from workflows.policy import Verdict
 from workflows.questions import Questions
 from workflows.renewing import began, ended
 
-_SURE_NOTHING_HAPPENED = frozenset({"Refused", "NotConfigured", "NotFoundError"})
-"""Failures after which nothing was changed: a change says `Refused` only where no attempt acted.
-
-Everything else may have got through, in this attempt or in an earlier one: a timeout is not a
-refusal. `Unwell` surely has.
-"""
 _UNWELL = "Unwell"
 _FINAL = frozenset({"Refused", "Gone", "NotConfigured", "NotFoundError"})
 _MOST_UNDO_TRIES = 3
@@ -39,6 +35,8 @@ class Steps:
     def __init__(self, case: Case) -> None:
         self._case = case
         self._questions = Questions(case)
+        self._leases = Leases(case)
+        self._guards = Guards(case)
 
     def next(self) -> PlannedStep | None:
         """Find the next step that is still ahead; one whose groundwork is missing is skipped."""
@@ -58,7 +56,7 @@ class Steps:
     async def allowed(self, step: PlannedStep) -> bool:
         """Decide about *step* by guards, policy and people; one not allowed says why."""
         case = self._case
-        guard = self._guard(step)
+        guard = self._guards.against(step)
         if guard:
             self._skip(step, guard)
             return False
@@ -75,6 +73,29 @@ class Steps:
 
     async def take(self, step: PlannedStep, stopped: Callable[[], bool]) -> bool:
         """Make the change, unless *stopped*; tell whether it is, or may be, in place."""
+        leave, reason = await self._leases.take(step)
+        if leave is Leave.NO:
+            self._skip(step, f"skipped: {reason}")
+        elif leave is Leave.LATER:
+            self._wait_for_turn(step, reason)
+        if leave is not Leave.GO:
+            return False
+        changed = await self._make(step, stopped)
+        await self._leases.give_back(step, changed=changed)
+        return step.state in (StepState.DONE, StepState.UNCERTAIN)
+
+    def _wait_for_turn(self, step: PlannedStep, reason: str) -> None:
+        """Leave *step* planned while another incident changes the same, for some minutes."""
+        case = self._case
+        if step.read_failed_at is None:
+            step.read_failed_at = case.now
+            case.note("step", f"waits its turn, {reason}: {step.effect}", tell=True)
+        elif case.now - step.read_failed_at >= case.policy.seconds(_GIVE_UP_READING):
+            step.state, step.said = StepState.FAILED, f"not done: {reason}"
+            case.note("problem", f"{step.effect}: {step.said}", tell=True)
+
+    async def _make(self, step: PlannedStep, stopped: Callable[[], bool]) -> bool:
+        """Make the change, unless *stopped*; tell whether anything was not as ordered already."""
         case = self._case
         # What was approved is bound to what was shown; everything else is looked at afresh.
         if not (step.approved_by and step.before is not None) and not await self._read(step):
@@ -82,7 +103,7 @@ class Steps:
         if stopped():
             return False
         step.state, step.started_at = StepState.RUNNING, case.now
-        self._count_restart(step)
+        self._guards.count_restart(step)
         case.enter(Phase.MITIGATING, step.effect)
         case.changed(root=True)
         # Not told in the thread: the root message shows it as being done, and soon how it went.
@@ -92,14 +113,14 @@ class Steps:
         except ActivityError as error:
             step.ended_at = case.now
             self._failed(step, error)
-            self._uncount_restart(step, error)
+            self._guards.uncount_restart(step, error)
             began(case, step)
-            return step.state is StepState.UNCERTAIN
+            return True
         step.state, step.said, step.ended_at = StepState.DONE, done.said, case.now
         case.note("step", done.said, tell=True)
         began(case, step)
         self._complete(step)
-        return True
+        return bool(done.changed)
 
     def _complete(self, step: PlannedStep) -> None:
         """Make *step* and the one it completes one change, undone to what stood before both."""
@@ -111,7 +132,22 @@ class Steps:
         """Put back what was there before *step*; tell whether it was."""
         case = self._case
         case.enter(Phase.UNDOING, f"Undo: {step.effect}")
-        self._count_restart(step)
+        leave, reason = await self._leases.take(step, undo=True)
+        if leave is Leave.KEPT:
+            step.state, step.undone_at = StepState.UNDONE, case.now
+            step.said = f"left in place: {reason} holds it too, and undoes it in the end"
+            case.note("step", f"{step.effect}: {step.said}", tell=True)
+            return True
+        if leave is not Leave.GO:
+            case.note("step", f"its undo waits its turn, {reason}: {step.effect}", tell=True)
+            return False
+        undone = await self._put_back_what_was(step)
+        await self._leases.give_back(step, undo=True)
+        return undone
+
+    async def _put_back_what_was(self, step: PlannedStep) -> bool:
+        case = self._case
+        self._guards.count_restart(step)
         case.changing = step.key
         try:
             done = await self._change(step.activity + UNDO, step, f"Undo: {step.effect}")
@@ -121,7 +157,7 @@ class Steps:
                 step.said = f"undone, but not well: {why(error)}"
                 case.note("problem", f"{step.effect}: {step.said}", tell=True)
                 return True
-            self._uncount_restart(step, error)
+            self._guards.uncount_restart(step, error)
             step.undo_tries += 1
             reason = f"could not be undone: {step.effect}: {why(error)}"
             case.note("problem", reason, tell=True)
@@ -159,7 +195,7 @@ class Steps:
     async def put_back(self, step: PlannedStep, stopped: Callable[[], bool]) -> bool:
         """Apply *step* once more, because the alert came back after its undo."""
         case, before = self._case, step.before
-        if step.restarts and len(self._restarts(step)) >= case.policy.restarts_of_a_target:
+        if step.restarts and len(self._guards.restarts(step)) >= case.policy.restarts_of_a_target:
             said = f"not put back: {step.target} was restarted as often as may be: {step.effect}"
             case.note("step", said, tell=True)
             return False
@@ -227,7 +263,7 @@ class Steps:
         )
 
     def _failed(self, step: PlannedStep, error: ActivityError, *, changed: bool = True) -> None:
-        uncertain = changed and not _surely_nothing(error)
+        uncertain = changed and not surely_nothing(error)
         step.state = StepState.UNCERTAIN if uncertain else StepState.FAILED
         words = "it is not known whether this was done" if uncertain else "not done"
         if uncertain and kind_of(error) == _UNWELL:
@@ -239,56 +275,6 @@ class Steps:
         if kind_of(error) == "NoWorker" and not known and step.read_failed_at is None:
             case.call("no worker takes up changes: nothing can be repaired automatically")
 
-    def _restarts(self, step: PlannedStep) -> list[datetime]:
-        """List the times of late at which the target of *step* was, or may have been, restarted."""
-        case, policy = self._case, self._case.policy
-        since = case.now - policy.seconds(policy.restarts_within_seconds)
-        same = (one for one in case.record.steps if one.target == step.target)
-        return [at for one in same for at in one.restarted_at if at > since]
-
-    def _count_restart(self, step: PlannedStep) -> None:
-        if step.restarts:
-            step.restarted_at.append(self._case.now)
-
-    def _uncount_restart(self, step: PlannedStep, error: ActivityError) -> None:
-        if step.restarts and _surely_nothing(error):
-            step.restarted_at.pop()
-
     def _skip(self, step: PlannedStep, reason: str) -> None:
         step.state, step.said = StepState.SKIPPED, reason
         self._case.note("step", f"{step.effect}: {reason}", tell=True)
-
-    def _guard(self, step: PlannedStep) -> str:
-        """Say what forbids *step* now (PROCEDURES, "Guards over all procedures")."""
-        case, policy = self._case, self._case.policy
-        others = [s for s in case.record.steps if s is not step and s.target == step.target]
-        cool = case.now - policy.seconds(max(policy.cool_down_seconds, step.cool_down_seconds))
-        if any(s.key == step.key and s.started_at and s.started_at > cool for s in others):
-            return "skipped: it was done on this target a moment ago"
-        if step.once and any(s.activity == step.activity and s.took_place for s in others):
-            return "skipped: this incident has had it once already"
-        if any(s.key == step.key and s.behind and s.in_place for s in others):
-            return "skipped: it is in place already"
-        if not step.restarts:
-            return ""
-        restarting = [s for s in others if s.restarts]
-        times = self._restarts(step)
-        # One restart is kept for the undo, of this step or of one that is in place.
-        spare = any(self._soon_undone(s) for s in (step, *(s for s in restarting if s.in_place)))
-        if len(times) + spare >= policy.restarts_of_a_target:
-            kept = ", and one more is kept for the undo" if spare else ""
-            return f"skipped: {step.target} was restarted {len(times)} times of late{kept}"
-        return ""
-
-    def _soon_undone(self, step: PlannedStep) -> bool:
-        """Whether the undo of *step* may fall into the time for which restarts are counted."""
-        window = self._case.policy.restarts_within_seconds
-        return step.undo and not (step.undo_when and step.undo_hold_seconds >= window)
-
-
-def _surely_nothing(error: ActivityError) -> bool:
-    """Tell whether a failed change surely changed nothing."""
-    if kind_of(error) == "NoWorker":
-        # An earlier attempt, which is then named as the cause, may have got through.
-        return error.cause is None or error.cause.__cause__ is None
-    return kind_of(error) in _SURE_NOTHING_HAPPENED

@@ -18,6 +18,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.alerts import Alert, Notice, incident_id
+from activities.coordination import Coordination, Done, Wanted
 from activities.errors import Ambiguous, Refused, Unavailable
 from activities.incidents import Incidents
 from activities.neighbours import NeighbouringIncidents, OpenIncidents
@@ -28,6 +29,7 @@ from starters.opening import attributes
 from tests.lifecycle.drills import DRILLS
 from workflows.acts import Act, ActKind, PersonAct
 from workflows.consult import Consultation, Consulted, Library
+from workflows.coordinator import Coordinator
 from workflows.efforts import Queue
 from workflows.incident import Incident
 from workflows.opening import Opening
@@ -231,6 +233,12 @@ class World:
     def _on_incidents__earlier(self, ask: Any) -> Any:
         return {}
 
+    def _on_coordination__take_turn(self, ask: Any) -> Any:
+        return {"granted": True}
+
+    def _on_coordination__give_back(self, done: Any) -> Any:
+        return {}
+
     def _on_incidents__open(self, ask: Any) -> Any:
         return {}
 
@@ -391,7 +399,7 @@ class Town:
         own: dict[str, Any] = {"activities": [self.anything]}
         if queue is Queue.INCIDENTS:
             own = {
-                "workflows": [Incident, PostIncident],
+                "workflows": [Incident, PostIncident, Coordinator],
                 "activities": [self.consult],
                 "activity_executor": self._threads,
                 "workflow_runner": runner(),
@@ -399,6 +407,7 @@ class Town:
         if queue is Queue.PROBES:
             own["activities"] = [
                 self.anything, self.watch, self.earlier, self.open, NeighbouringIncidents().end,
+                self.take_turn, self.give_back,
             ]  # fmt: skip
         # A time-out for shutting down: an activity of a test that has failed may wait for ever.
         worker = Worker(
@@ -446,6 +455,21 @@ class Town:
         if "incidents.open" in world.answers:
             return await world.call("incidents.open", [ask])
         return await NeighbouringIncidents().open(ask)
+
+    @activity.defn(name="coordination.take_turn")
+    async def take_turn(self, ask: Wanted) -> Any:
+        """The real one where a test wants it: two incidents and a coordinator."""
+        return await self._coordinated("coordination.take_turn", Coordination().take_turn, ask)
+
+    @activity.defn(name="coordination.give_back")
+    async def give_back(self, done: Done) -> Any:
+        return await self._coordinated("coordination.give_back", Coordination().give_back, done)
+
+    async def _coordinated(self, name: str, real: Callable[..., Any], said: Any) -> Any:
+        world = self.world_of(activity.info().workflow_id)
+        if name in world.answers:
+            return await world.call(name, [said])
+        return await real(said)
 
     @activity.defn(dynamic=True)
     async def anything(self, raw: Sequence[RawValue]) -> Any:

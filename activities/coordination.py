@@ -1,0 +1,118 @@
+"""Asking the coordinator of an environment: whose turn it is, and who else holds a change."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from pydantic import Field
+from temporalio import activity
+from temporalio.client import WithStartWorkflowOperation, WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError
+
+from activities.errors import Unavailable
+from activities.words import Answer, Order
+
+Got = TypeVar("Got", bound=Answer)
+
+COORDINATOR = "Coordinator"
+"""The workflow type; one for each environment."""
+TASK_QUEUE = "incidents"
+_SECONDS = timedelta(seconds=4)
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
+
+
+class Wanted(Order):
+    """A change that an incident wants to make, or to undo."""
+
+    environment: str = Field(default="", max_length=300)
+    key: str = Field(max_length=500)
+    """Of the step: the same in every attempt, and for its undo."""
+    incident: str = Field(max_length=300)
+    target: str = Field(max_length=200)
+    also: tuple[str, ...] = ()
+    """What stands on the target, or what that stands on: no two of them change at once."""
+    claim: str = Field(default="", max_length=300)
+    """What is changed for a while, as activity and target; empty is for good."""
+    undo: bool = False
+    restarts: bool = False
+    restarts_most: int = Field(default=2, ge=1)
+    """Restarts of the target that may be within the seconds; an undo's are only counted."""
+    restarts_within_seconds: float = Field(default=1800, gt=0)
+    lasts_seconds: float = Field(gt=0)
+    """After which it is over, whatever became of who asked."""
+
+
+class Turn(Answer):
+    """Whether the change may be made now."""
+
+    granted: bool
+    later: bool = False
+    """Not granted for now: another incident changes the same."""
+    why: str = ""
+    kept_by: tuple[str, ...] = ()
+    """Incidents that hold the same change: to be left in place by whoever asks to undo it."""
+    before: Any = None
+    """What the first of several holders found: the last of them puts that back."""
+    order: dict[str, Any] | None = None
+    """Whose effect is there, where it is not that of who asks."""
+
+
+class Done(Order):
+    """What became of a change."""
+
+    environment: str = Field(default="", max_length=300)
+    key: str = Field(max_length=500)
+    incident: str = Field(max_length=300)
+    claim: str = Field(default="", max_length=300)
+    undo: bool = False
+    happened: bool
+    """It is made, or may be."""
+    changed: bool = True
+    """False: all was as ordered already, by another's order."""
+    order: dict[str, Any] = Field(default_factory=dict)
+    before: Any = None
+
+
+class Noted(Answer):
+    """The coordinator has it."""
+
+
+class Coordination:
+    """Asks the coordinator by an update, which starts it where there is none yet."""
+
+    @activity.defn(name="coordination.take_turn")
+    async def take_turn(self, ask: Wanted) -> Turn:
+        """Ask for a turn; the same key twice is the same turn."""
+        return await _update("take_turn", ask, Turn)
+
+    @activity.defn(name="coordination.give_back")
+    async def give_back(self, done: Done) -> Noted:
+        """Give a turn back, and say what became of it."""
+        return await _update("give_back", done, Noted)
+
+
+async def _update(name: str, order: Wanted | Done, result: type[Got]) -> Got:
+    start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+        COORDINATOR,
+        args=[None],
+        id=f"coordinator-{_UNSAFE.sub('_', order.environment)[:80] or 'default'}",
+        task_queue=TASK_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary="Whose turn it is to change what",
+    )
+    info = activity.info()
+    try:
+        answer: Got = await activity.client().execute_update_with_start_workflow(
+            name,
+            order,
+            start_workflow_operation=start,
+            id=f"{info.workflow_run_id}-{info.activity_id}-{info.attempt}",
+            result_type=result,
+            rpc_timeout=_SECONDS,
+        )
+    except (RPCError, WorkflowUpdateFailedError, TimeoutError) as error:
+        raise Unavailable(f"the coordinator does not answer ({type(error).__name__})") from None
+    return answer

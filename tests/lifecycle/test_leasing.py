@@ -1,0 +1,102 @@
+"""Two incidents and the real coordinator between them."""
+
+import asyncio
+import uuid
+
+import pytest
+
+from activities.errors import Unavailable
+from activities.record import Phase, StepState
+from tests.lifecycle.drills import drill, restart, scale
+from tests.lifecycle.world import QUICK, Story, Town, World, alert, library
+from workflows.turns import Turns
+
+
+@pytest.fixture
+def somewhere() -> str:
+    return f"env-{uuid.uuid4().hex[:8]}"
+
+
+async def fire(town: Town, somewhere: str, *steps, **changes) -> Story:
+    world = World(town)
+    for name in ("coordination.take_turn", "coordination.give_back"):
+        world.answers.pop(name)
+    vars(world).update({"cures": {}, "library": library(drill(*steps)), **changes})
+    return await town.fire(
+        alert("HighDrill", environment=somewhere, expression=""), policy=QUICK, world=world
+    )
+
+
+async def turns(town: Town, somewhere: str) -> Turns:
+    handle = town.env.client.get_workflow_handle(f"coordinator-{somewhere}")
+    return await handle.query("turns", result_type=Turns)
+
+
+async def test_one_waits_while_another_changes_the_same_and_then_goes_on(
+    town: Town, somewhere
+) -> None:
+    going = asyncio.Event()
+    first = await fire(town, somewhere, scale(), slow={"processes.scale": going})
+    await first.until(lambda r: any(s.state is StepState.RUNNING for s in r.ladder))
+
+    second = await fire(town, somewhere, scale())
+    await second.until(lambda r: any("waits its turn" in e.text for e in r.timeline))
+    assert second.world.count("processes.scale") == 0
+    going.set()
+    await first.until(lambda r: r.phase is Phase.VERIFYING)
+    await second.pass_time(seconds=70)
+
+    await second.until(lambda r: r.phase is Phase.VERIFYING)
+    assert f"waits its turn, {first.id} is changing scale to 5" in second.world.said
+
+
+async def test_the_third_restart_of_a_target_is_skipped_whoever_made_the_others(
+    town: Town, somewhere
+) -> None:
+    for _ in range(2):
+        story = await fire(town, somewhere, restart())
+        await story.until(lambda r: r.phase is Phase.VERIFYING)
+
+    third = await fire(town, somewhere, restart())
+
+    record = await third.until(lambda r: r.phase is Phase.WATCHING)
+    assert record.ladder[0].state is StepState.SKIPPED
+    assert "was restarted 2 times of late" in record.ladder[0].said
+    assert third.world.changes == []
+    assert len((await turns(town, somewhere)).restarts) == 2
+
+
+async def test_what_two_hold_is_undone_by_the_last_of_them_alone(town: Town, somewhere) -> None:
+    helps = {"processes.scale": True}
+    first = await fire(town, somewhere, scale(), cures=helps)
+    await first.pass_time(minutes=1)
+    await first.until(lambda r: r.phase is Phase.SETTLING)
+    second = await fire(town, somewhere, scale(), cures=helps, replicas=5)
+    await second.pass_time(minutes=1)
+    await second.until(lambda r: r.phase is Phase.SETTLING)
+
+    await first.over()
+    await first.ends()
+    kept = (await first.record()).steps[0]
+    await second.over()
+    await second.ends()
+
+    assert first.world.changes == ["processes.scale"]
+    assert f"{second.id} holds it too" in kept.said
+    assert second.world.changes == ["processes.scale", "processes.scale.undo"]
+    [undo] = [args for name, args in second.world.calls if name == "processes.scale.undo"]
+    assert undo[1] == {"count": 2}, "what stood there before the first of them"
+    assert (await turns(town, somewhere)).claims == {}
+
+
+async def test_a_coordinator_that_does_not_answer_holds_up_no_repair(
+    town: Town, world: World
+) -> None:
+    world.fails["coordination.take_turn"] = lambda: Unavailable("no answer")
+    world.fails["coordination.give_back"] = lambda: Unavailable("no answer")
+    story = await town.fire(alert(), policy=QUICK, world=world)
+
+    record = await story.until(lambda r: r.phase is Phase.VERIFYING)
+
+    assert world.count("host.restart_service") == 1
+    assert any("the coordinator could not be asked" in entry.text for entry in record.timeline)

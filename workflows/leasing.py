@@ -1,0 +1,113 @@
+"""Asking for a turn before a change, and giving it back; without an answer we go by what we know.
+
+A coordinator that does not answer must hold up no repair: an incident's own guards still hold.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum, auto
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.coordination import Coordination, Done, Turn, Wanted
+from activities.record import PlannedStep, StepState
+from workflows.case import ENVIRONMENT, Case, why
+from workflows.efforts import probe, said
+
+_SECONDS = 5.0
+
+
+class Leave(StrEnum):
+    """What the coordinator says to a change."""
+
+    GO = auto()
+    LATER = auto()
+    NO = auto()
+    KEPT = auto()
+    """Another incident holds the same change: it stays, and is theirs to undo."""
+
+
+class Leases:
+    """One incident's turns."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+
+    async def take(self, step: PlannedStep, *, undo: bool = False) -> tuple[Leave, str]:
+        """Ask for a turn to make *step*, or to undo it; gives the answer, and why."""
+        case, policy = self._case, self._case.policy
+        if not case.coordinated:
+            return Leave.GO, ""
+        try:
+            turn: Turn = await workflow.execute_activity_method(
+                Coordination.take_turn,
+                Wanted(
+                    environment=_environment(),
+                    key=case.key(step.key),
+                    incident=case.record.id,
+                    target=step.target,
+                    also=policy.together(step.target),
+                    claim=_claim(step),
+                    undo=undo,
+                    restarts=step.restarts,
+                    restarts_most=policy.restarts_of_a_target,
+                    restarts_within_seconds=policy.seconds(
+                        policy.restarts_within_seconds
+                    ).total_seconds(),
+                    lasts_seconds=4 * step.apply_seconds + 60,
+                ),
+                **said(probe(_SECONDS), f"Whose turn is it to change {step.target}?"),
+            )
+        except ActivityError as error:
+            case.note("problem", f"the coordinator could not be asked: {why(error)}")
+            return Leave.GO, ""
+        if turn.granted:
+            if turn.before is not None and turn.order:
+                step.before, step.order = turn.before, turn.order
+            return Leave.GO, ""
+        if turn.kept_by:
+            return Leave.KEPT, ", ".join(turn.kept_by)
+        return (Leave.LATER if turn.later else Leave.NO), turn.why
+
+    async def give_back(
+        self, step: PlannedStep, *, undo: bool = False, changed: bool = True
+    ) -> None:
+        """Say what became of *step*."""
+        case = self._case
+        if not case.coordinated:
+            return
+        happened = step.state is StepState.UNDONE if undo else step.in_place
+        claim = _claim(step)
+        try:
+            await workflow.execute_activity_method(
+                Coordination.give_back,
+                Done(
+                    environment=_environment(),
+                    key=case.key(step.key),
+                    incident=case.record.id,
+                    claim=claim,
+                    undo=undo,
+                    happened=happened,
+                    changed=changed,
+                    order=step.order if claim else {},
+                    before=step.before if claim else None,
+                ),
+                **said(probe(_SECONDS), f"Give the turn back: {step.target}"),
+            )
+        except ActivityError as error:
+            # It ends by itself; until then others wait.
+            case.note("problem", f"the coordinator could not be told: {why(error)}")
+
+
+def _environment() -> str:
+    return workflow.info().typed_search_attributes.get(ENVIRONMENT) or ""
+
+
+def _claim(step: PlannedStep) -> str:
+    """Name what *step* changes for a while; what counts its holders itself needs no claim."""
+    if not step.undo or step.lasts_seconds:
+        return ""
+    values = step.order.get("values")
+    named = f":{','.join(sorted(values))}" if isinstance(values, dict) else ""
+    return f"{step.activity}@{step.target}{named}"[:300]
