@@ -8,8 +8,10 @@ import sys
 from collections.abc import Iterator
 
 from tests.procedures import slow_api as latency
+from tests.procedures import test_high_cache_miss_ratio as misses
 from tests.procedures import test_high_database_connections as database
 from tests.procedures import test_redis_connection_failure as redis
+from tests.procedures import test_redis_high_memory_usage as memory
 from tests.procedures.asking import consult
 from workflows.consult import Consulted
 from workflows.procedures import PROCEDURES
@@ -21,6 +23,8 @@ def every() -> Iterator[Consulted]:
     plans = (
         *map(latency.latency, (latency.SPIKE, latency.DATABASE, latency.LLM, latency.LEAK)),
         redis.redis(),
+        misses.missed(redis=misses.YOUNG),
+        memory.full(),
         database.full(),
         database.full(**database.ROOM),
     )
