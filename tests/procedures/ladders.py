@@ -8,8 +8,11 @@ import sys
 from collections.abc import Iterator
 
 from tests.procedures import slow_api as latency
+from tests.procedures import test_dashboard_down as dashboard
+from tests.procedures import test_expo_push_service_down as expo
 from tests.procedures import test_high_cache_miss_ratio as misses
 from tests.procedures import test_high_database_connections as database
+from tests.procedures import test_push as pushes
 from tests.procedures import test_redis_connection_failure as redis
 from tests.procedures import test_redis_high_memory_usage as memory
 from tests.procedures.asking import consult
@@ -25,8 +28,12 @@ def every() -> Iterator[Consulted]:
         redis.redis(),
         misses.missed(redis=misses.YOUNG),
         memory.full(),
+        dashboard.dashboard(),
         database.full(),
         database.full(**database.ROOM),
+        pushes.push(failures=pushes.failing(**{pushes.BIG: 1.0, pushes.GONE: 1.0})),
+        expo.expo(),
+        expo.expo(from_worker=expo.UP, from_api=expo.api(1), waiting=expo.queue(30)),
     )
     yield from (Consulted(plan=plan) for plan in plans)
 
