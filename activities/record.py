@@ -227,6 +227,10 @@ class Record(Kept):
     recovered_at: AwareDatetime | None = None
     resolution: Resolution | None = None
     report: list[str] = Field(default_factory=list)
+    summary: str = ""
+    """What a model wrote about it, for people alone."""
+    summary_by: str = ""
+    """Which model."""
     aftermaths: int = 0
     """How many `PostIncident` workflows were started for it."""
     explained_by: str = ""

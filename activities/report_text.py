@@ -79,7 +79,15 @@ def summary(record: Record) -> Section:
     ]
     matters = _attention(record)
     notice = (Notice("Needs attention", tuple(matters)),) if matters else ()
-    return Section("Summary", (say(" ".join(filter(None, told))), *notice))
+    return Section("Summary", (say(" ".join(filter(None, told))), *_written(record), *notice))
+
+
+def _written(record: Record) -> tuple[Block, ...]:
+    """Show what a model wrote, and say that a model wrote it."""
+    if not record.summary:
+        return ()
+    said = f"Written by a machine ({record.summary_by}) from the facts below: {record.summary}"
+    return (say(said, tone=Tone.MUTED),)
 
 
 def _response(record: Record) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from activities.llm_summary import LlmSummary, Summarize
 from activities.outbox import Channel
 from activities.record import Phase, Record, Resolution, StepState
 from activities.report import Reports, WriteReport
-from workflows.case import Case, why
-from workflows.efforts import DOCUMENT, said
+from activities.report_facts import facts
+from workflows.case import Case, kind_of, why
+from workflows.efforts import DOCUMENT, SUMMARY, said
 from workflows.steps import Steps
+
+_NOT_SET_UP = frozenset({"NotConfigured", "NotFoundError", "NoWorker"})
 
 
 def resolve(case: Case, how: str, reason: str) -> None:
@@ -32,6 +36,8 @@ async def document(case: Case) -> None:
     resolution.still_temporary = [step.effect for step in record.temporary]
     record.asks = record.next_action = ""
     case.note("phase", f"{resolution.how}: {resolution.reason}", by=resolution.by)
+    if workflow.patched("summary"):
+        await _have_summarized(case)
     try:
         written = await workflow.execute_activity_method(
             Reports.write,
@@ -53,6 +59,21 @@ async def document(case: Case) -> None:
     )
     case.follow_pages("resolve")
     case.enter(Phase.RESOLVED)
+
+
+async def _have_summarized(case: Case) -> None:
+    """Have a model write a summary, where one is set up; nothing is decided by it."""
+    record = case.record
+    try:
+        written = await workflow.execute_activity_method(
+            LlmSummary.summarize,
+            Summarize(facts=facts(_as_it_will_stand(record))),
+            **said(SUMMARY, "Have a model write a summary"),
+        )
+        record.summary, record.summary_by = written.text, written.model
+    except ActivityError as error:
+        if kind_of(error) not in _NOT_SET_UP:
+            case.note("report", f"no model wrote a summary: {why(error)}")
 
 
 def _as_it_will_stand(record: Record) -> Record:

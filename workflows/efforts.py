@@ -87,6 +87,15 @@ DOCUMENT = ActivityConfig(
 )
 """The report: a file that can be written again."""
 
+SUMMARY = ActivityConfig(
+    task_queue=Queue.PROBES,
+    start_to_close_timeout=timedelta(seconds=15),
+    schedule_to_close_timeout=timedelta(seconds=20),
+    schedule_to_start_timeout=timedelta(seconds=5),
+    retry_policy=RetryPolicy(maximum_attempts=1),
+)
+"""Words that nobody waits for: tried once."""
+
 
 def said(effort: ActivityConfig, summary: str) -> ActivityConfig:
     """Give *effort* the plain words that people read in the Temporal UI.
