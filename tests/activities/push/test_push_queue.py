@@ -2,139 +2,18 @@
 
 import asyncio
 import contextlib
-import dataclasses
-from importlib.resources import files
 
-import httpx
-import psycopg
 import pytest
-from pydantic import SecretStr
-from temporalio.exceptions import ApplicationError
-from temporalio.testing import ActivityEnvironment
 
 from activities.changes import Targets
-from activities.expo_api import ExpoApi
-from activities.postgres_connection import Database
-from activities.push_drain import DrainQueue, PushDrain, Ramp
 from activities.push_mail import EmailUrgent, PushMail
 from activities.push_records import Lately, PushRecords
 from activities.push_tokens import PushTokens, RemoveTokens
 from activities.smtp import MailServer, Smtp
 from activities.words import Nothing
-from deploy.gameday.standins.expo import ExpoStandIn
 from deploy.gameday.standins.faults import dropped, outage, rate_limited
 from deploy.gameday.standins.smtp import Fault, SmtpStandIn
-from tests.activities.databases import PASSWORD
-
-TABLES = ("push_tokens", "push_receipts", "push_queue")
-QUICK = Ramp(first=2, first_per_second=1000.0, receipt_seconds=0.05)
-FAST = DrainQueue(per_second=500)
-
-
-@pytest.fixture(scope="module")
-async def tables(postgres):
-    """The tables as the platform has them, in a database of their own."""
-    await postgres.admin("CREATE DATABASE pushes")
-    schema = files("deploy.gameday").joinpath("schema.sql").read_text()
-    url = f"postgresql://postgres@127.0.0.1:{postgres.server.port}/pushes"
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as admin:
-        await admin.execute(schema.encode())
-        await admin.execute("GRANT SELECT ON users TO responder")
-        for table in TABLES:
-            await admin.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO responder")
-    return url
-
-
-class Platform:
-    """The platform's side of the tables."""
-
-    def __init__(self, connection) -> None:
-        self._connection = connection
-
-    async def ask(self, statement: str, **given):
-        cursor = await self._connection.execute(statement.encode(), given or None)
-        return await cursor.fetchall() if cursor.description else []
-
-    async def queue(self, *tokens: int, urgent: bool = False, lives: str = "1 hour", body="b"):
-        for token in tokens:
-            await self.ask(
-                "INSERT INTO push_queue (token_id, kind, title, body, urgent, expires_at)"
-                " VALUES (%(t)s, 'news', 'Hello', %(b)s, %(u)s, now() + %(l)s::interval)",
-                t=token,
-                b=body,
-                u=urgent,
-                l=lives,
-            )
-
-    async def said(self, token: int, error: str, *ages: str) -> None:
-        for age in ages:
-            await self.ask(
-                "INSERT INTO push_receipts (token_id, kind, bytes, error, at)"
-                " VALUES (%(t)s, 'news', 90, %(e)s, now() - %(a)s::interval)",
-                t=token,
-                e=error,
-                a=age,
-            )
-
-    async def states(self) -> list[str]:
-        return [state for (state,) in await self.ask("SELECT state FROM push_queue ORDER BY id")]
-
-
-@pytest.fixture
-async def platform(tables):
-    async with await psycopg.AsyncConnection.connect(tables, autocommit=True) as connection:
-        side = Platform(connection)
-        yield side
-        await side.ask("TRUNCATE push_queue, push_receipts")
-        await side.ask(
-            "INSERT INTO push_tokens (id, user_id, token, registered_at) OVERRIDING SYSTEM VALUE"
-            " SELECT n, n, 'ExponentPushToken[phone-' || n || ']', now() - interval '90 days'"
-            " FROM generate_series(1, 10) AS n ON CONFLICT DO NOTHING"
-        )
-
-
-@pytest.fixture
-async def database(postgres, tables):
-    url = f"postgresql://responder:{PASSWORD}@127.0.0.1:{postgres.server.port}/pushes"
-    async with Database(SecretStr(url)) as database:
-        yield database
-
-
-@pytest.fixture
-async def service():
-    async with ExpoStandIn() as standing:
-        yield standing
-
-
-@pytest.fixture
-async def drain(database, service):
-    async with httpx.AsyncClient() as http:
-        api = ExpoApi(http, SecretStr(""), url=service.url, timeout=httpx.Timeout(0.5))
-        yield PushDrain(database, api, Targets(), ramp=QUICK)
-
-
-async def run(activity, *given, attempt: int = 1, activity_id: str = "1"):
-    environment = ActivityEnvironment()
-    environment.info = dataclasses.replace(
-        environment.info, attempt=attempt, activity_id=activity_id
-    )
-    return await environment.run(activity, *given)
-
-
-async def empty(drain: PushDrain, attempt: int = 1, **more):
-    before = await run(drain.drain_read, FAST)
-    return await run(drain.drain, FAST, before, attempt=attempt, **more)
-
-
-async def failing(awaited) -> ApplicationError:
-    with pytest.raises(ApplicationError) as failed:
-        await awaited
-    return failed.value
-
-
-def phone(number: int) -> str:
-    return f"ExponentPushToken[phone-{number}]"
-
+from tests.activities.pushes import empty, failing, phone, run
 
 # Draining
 
