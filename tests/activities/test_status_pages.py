@@ -5,12 +5,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from aiohttp import web
 from jsonschema import Draft202012Validator
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.status_pages import PROVIDERS, StatusOf, StatusPages
-from deploy.gameday.standins.faults import outage
+from deploy.gameday.standins.faults import Fault, outage
 from deploy.gameday.standins.status_pages import INCIDENT_IO, StatusPagesStandIn
 
 SCHEMA = json.loads(
@@ -85,9 +86,9 @@ def page(*components, indicator="none", incidents=()):
 
 
 @pytest.fixture
-async def served(aiohttp_free_page, http):
+async def served(page_server, http):
     async def served(body, provider="cloudflare", named=("Pages",)):
-        url = await aiohttp_free_page(body)
+        url = await page_server(body)
         pages = StatusPages(http, {provider: url}, {provider: named}, seconds=2)
         return await ActivityEnvironment().run(pages.status, StatusOf(provider=provider))
 
@@ -95,9 +96,7 @@ async def served(aiohttp_free_page, http):
 
 
 @pytest.fixture
-async def aiohttp_free_page():
-    from aiohttp import web
-
+async def page_server():
     runners = []
 
     async def serve(body):
@@ -184,8 +183,6 @@ async def test_a_page_that_cannot_be_read_is_an_error_and_never_well(standing, a
 
 
 async def test_a_page_that_has_moved_is_said_and_not_followed(standing, ask):
-    from deploy.gameday.standins.faults import Fault
-
     headers = {"location": "http://169.254.169.254/"}
     standing.fail(Fault(kind="answer", method="anthropic", status=302, headers=headers))
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from activities.processes import App
 from activities.supervisor import CLUSTER
 from deploy.gameday.standins.kubernetes import KubernetesStandIn
 from tests.activities.attempts import run
@@ -34,8 +35,6 @@ async def test_the_same_activities_are_there_whoever_keeps_the_processes(tmp_pat
                 for each in composition[Queue.PROBES]
                 if activity_name(each) == "processes.list"
             ]
-            from activities.processes import App
-
             seen = await run(listing, App())
 
     assert [each.mode for each in seen.instances] == [CLUSTER, CLUSTER]

@@ -76,7 +76,8 @@ class ActsOnInstances(Procedure):
         """
         running = seen[self.instances]
         if not cured and (looping := crash_looping(running, seen.at)):
-            return (), (f"not restarted: {looping}; one more restart cures nothing",)
+            against = f"not restarted: {looping}; one more restart cures nothing"
+            return (), (against, *_notes(running))
         findings = [] if running else [f"asked because {seen.why_not(self.instances)}"]
         alone = running is not None and len(running.instances) == 1
         gap = "; it is the only one, so nothing is answered meanwhile" if alone else ""

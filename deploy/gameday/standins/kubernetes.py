@@ -52,6 +52,8 @@ class KubernetesStandIn(StandIn):
         self.cluster = Cluster(namespace)
         self.changes: list[tuple[str, str, Any]] = []
         """What was changed, oldest first: verb, path and body; no dry runs."""
+        self.asked: set[tuple[str, str]] = set()
+        """The verbs that were used on resources, as roles name them."""
         self._folder = folder
         self._authority = Authority(folder)
 
@@ -255,8 +257,16 @@ class KubernetesStandIn(StandIn):
         if elsewhere or (token == READER and request.method != "GET"):
             verb = request.method.lower()
             return _status(403, "Forbidden", f'User "me" cannot {verb} in that namespace')
+        self.asked.add(_named(request))
         self.cluster.reconcile()
         return None
+
+
+def _named(request: Request) -> tuple[str, str]:
+    """Name a request as a role does: a verb, and a resource with what is asked of it."""
+    kind, *rest = request.url.path.partition("/namespaces/")[2].split("/")[1:]
+    verb = {"PUT": "update", "PATCH": "patch"}.get(request.method, "get" if rest else "list")
+    return verb, "/".join((kind, *rest[1:]))
 
 
 def _status(code: int, reason: str, message: str) -> Response:
