@@ -52,6 +52,10 @@ MEASURED = {
     promql.REDIS_MEMORY: "Redis's memory in use",
 }
 """What an expression measures, in words."""
+HOLDS = {
+    promql.DATABASE_AWAY_SOMEWHERE: "every instance of the API says that the database answers",
+}
+"""What it means that an expression which is 0 or 1 has come down."""
 RISKS = {
     Risk.REVERSIBLE: "no user sees it",
     Risk.DISRUPTIVE: "some users notice for a moment",
@@ -144,13 +148,12 @@ def explained(procedure: type[Procedure], given: Given, policy: Policy) -> Expla
     }
     outs = {each.when_out for each in met if each.acts}
     at_last = outs.pop() if len(outs) == 1 else ""
-    marks = " (ours)" if "threshold" in rule.ours else ""
     return Explained(
         facts=facts,
         rule=rule,
         severity=facts.severity + (" (ours)" if "severity" in rule.ours else ""),
         decision=(inspect.getdoc(procedure.plan) or "").splitlines()[0],
-        recovered=tuple(words + marks for words in recovered(facts.condition)),
+        recovered=tuple(recovered(facts.condition, "(ours)" if "threshold" in rule.ours else "")),
         looks=tuple(probe.why for probe in consulted.probes()),
         responses=tuple(_without(each, always, at_last) for each in met),
         always=tuple(each for each in (seen[0].findings if seen else ()) if each in always),
@@ -165,17 +168,21 @@ def everything(given: Given, policy: Policy) -> list[Explained]:
     return [explained(procedure, given, policy) for procedure in PROCEDURES]
 
 
-def recovered(condition: Condition) -> Iterator[str]:
-    """Say what counts as recovered."""
+def recovered(condition: Condition, ours: str = "") -> Iterator[str]:
+    """Say what counts as recovered, with a mark where the bound is not the runbook's."""
     if isinstance(condition, Every):
         for each in condition.conditions:
-            yield from recovered(each)
+            yield from recovered(each, ours)
     elif isinstance(condition, Answering):
         yield from (CHECKS.get(check, check) for check in condition.checks)
     elif isinstance(condition, Below):
-        bound = spoken(condition.threshold, condition.unit)
+        asked = _windowless(condition.expression)
+        if asked in _HOLDS:
+            yield _HOLDS[asked]
+            return
+        bound = f"{spoken(condition.threshold, condition.unit)} {ours}".rstrip()
         floor = f", with traffic over {condition.floor:g} a second" if condition.traffic else ""
-        measured = _MEASURED.get(_windowless(condition.expression), condition.expression)
+        measured = _MEASURED.get(asked, condition.expression)
         yield f"{measured} is under {bound}{floor}"
 
 
@@ -243,4 +250,5 @@ def _windowless(expression: str) -> str:
     return _WINDOW.sub("[]", expression)
 
 
+_HOLDS = {_windowless(expression): said for expression, said in HOLDS.items()}
 _MEASURED = {_windowless(expression): said for expression, said in MEASURED.items()}

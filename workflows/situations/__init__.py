@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from workflows.situations import api_performance, cache, database, error_rate
+from workflows.situations import (
+    api_performance,
+    cache,
+    database,
+    error_rate,
+    host,
+    infrastructure,
+    llm,
+    push,
+)
 from workflows.situations.base import Situations
 
 SITUATIONS: tuple[Situations, ...] = tuple(
@@ -12,6 +21,10 @@ SITUATIONS: tuple[Situations, ...] = tuple(
         error_rate,
         cache,
         database,
+        llm,
+        push,
+        infrastructure,
+        host,
     )
     for each in section.SITUATIONS
 )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from activities.edge import Edge
 from activities.postgres import Connections, Held
+from activities.postgres_findings import Finding
+from activities.postgres_reach import Selected
 from activities.postgres_sessions import Session, Sessions
-from workflows.procedures.database import HighDatabaseConnections
+from activities.status_pages import ProviderStatus
+from workflows.procedures.database import HighDatabaseConnections, SupabaseDown
 from workflows.situations.base import AT, Situation, Situations
 from workflows.situations.usual import instances
 
@@ -50,8 +54,48 @@ def held(used: int, most: int, ours: int) -> Connections:
 
 LEFT_OPEN = session(4242, "idle in transaction", 12, "SELECT * FROM users FOR UPDATE")
 RUNNING = session(4243, "active", 9, "SELECT * FROM llm_request_logs ORDER BY created_at")
+ANSWERS = Selected(answered=True, took_seconds=0.01)
+
+
+def silent(finding: Finding = Finding.REFUSED, said: str = "connection refused") -> Selected:
+    """Make a look at a database that gives no answer, three times in a row."""
+    return Selected(answered=False, finding=finding, said=said, failures=3)
+
+
+def supabase(state: str) -> ProviderStatus:
+    """Make what Supabase says of itself."""
+    said = "All Systems Operational" if state == "operational" else "Database: major outage"
+    return ProviderStatus.model_validate(
+        {"provider": "supabase", "state": state, "said": said, "url": "https://status.supabase.com"}
+    )
+
 
 SITUATIONS = (
+    Situations(
+        SupabaseDown,
+        {
+            "from_worker": silent(),
+            "from_host": silent(),
+            "status": supabase("outage"),
+            "edge": Edge(on=False, share=1.0),
+        },
+        (
+            Situation("It answers neither the worker nor the API host"),
+            Situation("The status page says that all is well", {"status": supabase("operational")}),
+            Situation("It answers the worker", {"from_worker": ANSWERS}),
+            Situation("It refuses more connections, so it is not down", {
+                "from_worker": silent(Finding.TOO_MANY, "too many clients already"),
+                "from_host": silent(Finding.TOO_MANY, "too many clients already"),
+            }),
+            Situation("It answers both sides", {"from_worker": ANSWERS, "from_host": ANSWERS}),
+        ),
+        by_hand="""\
+psql "$DATABASE_URL" -c "SELECT now()"        # from the API host, and from where you are
+# https://status.supabase.com; support@supabase.com, the dashboard's support chat, @supabase
+# the maintenance page: the flag in Cloudflare's KV, with its expiry (deploy/cloudflare)
+# once it is back: assertions about the data, then login, dashboard, subscriptions, then traffic
+""",
+    ),
     Situations(
         HighDatabaseConnections,
         {
@@ -78,4 +122,4 @@ psql "$DATABASE_URL" -c "SELECT pg_cancel_backend(PID)"
 psql "$DATABASE_URL" -c "SELECT pg_terminate_backend(PID)"
 """,
     ),
-)
+)  # fmt: skip

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from activities.edge import Edge
 from activities.host import HostPong, Logs
+from activities.postgres_sessions import Sessions
 from activities.prometheus import Series, SeriesAnswer
 from activities.redis import Pong
 from activities.redis_findings import Finding
 from workflows.procedures.error_rate import CriticalAPIErrorRate, HighAPIErrorRate
+from workflows.procedures.error_rate_database import DatabaseConnectionErrors
 from workflows.situations.api_performance import API, LOOK, NO_ANSWER, SLOW_PROVIDER
 from workflows.situations.base import Situation, Situations, asked_by
+from workflows.situations.database import ANSWERS, LEFT_OPEN, held, silent, supabase
 from workflows.situations.releases import BAD, WITH_MIGRATIONS, history
 from workflows.situations.usual import instances, series, value
 
@@ -75,5 +79,43 @@ SITUATIONS = (
             }),
         ),
         by_hand=LOOK + _ROLL_BACK,
+    ),
+    Situations(
+        DatabaseConnectionErrors,
+        {
+            "pool": value(1.0),
+            "from_worker": ANSWERS,
+            "from_host": ANSWERS,
+            "status": supabase("operational"),
+            "connections": held(60, 200, 40),
+            "sessions": Sessions(sessions=(LEFT_OPEN,)),
+            "instances": instances(environment={"DB_POOL_MAX": "20"}),
+            "throughout": value(0.1),
+            "edge": Edge(on=False, share=1.0),
+        },
+        (
+            Situation("The pool is exhausted, and a transaction was left open"),
+            Situation("The pool is exhausted, and the database has no room for a larger one", {
+                "connections": held(190, 200, 40), "sessions": Sessions(),
+            }),
+            Situation("The database answers nobody", {
+                "from_worker": silent(), "from_host": silent(), "status": supabase("outage"),
+                "connections": None, "sessions": None, "pool": value(0.0),
+            }),
+            Situation("The database answers nobody, and a backup of it is prepared", {
+                "from_worker": silent(), "from_host": silent(), "status": supabase("outage"),
+                "connections": None, "sessions": None, "pool": value(0.0),
+            }, declared={"database_backup": "standby"}),
+            Situation("The database answers the worker, and not the API host", {
+                "from_host": silent(), "pool": value(0.0),
+            }),
+        ),
+        by_hand="""\
+psql "$DATABASE_URL" -c "SELECT state, application_name, count(*) FROM pg_stat_activity
+       GROUP BY 1, 2 ORDER BY 3 DESC"
+psql "$DATABASE_URL" -c "SELECT pg_terminate_backend(PID)"   # of one that idles in a transaction
+# never more than max_connections leaves for all instances together:
+DB_POOL_MAX=50 DB_CONNECTION_TIMEOUT_MS=5000 pm2 restart pravado-api --update-env
+""",
     ),
 )  # fmt: skip

@@ -54,17 +54,15 @@ def instances(
     )
 
 
-def capacity(
-    *, load: float = 1.0, memory_left: int = 4 * GIB, disk_free: float = 0.6, busy: float = 0.25
-) -> Capacity:
-    """Make the API's host: four processors and 8 GiB."""
+def capacity(*, load: float = 1.0, memory_left: int = 4 * GIB, memory: int = 8 * GIB) -> Capacity:
+    """Make the API's host: four processors, and 8 GiB where nothing else is said."""
     return Capacity(
         cores=4,
         load_1m=load,
-        cpu_busy_ratio=busy,
-        memory_total_bytes=8 * GIB,
+        cpu_busy_ratio=0.25,
+        memory_total_bytes=memory,
         memory_available_bytes=memory_left,
-        disk_free_ratio=disk_free,
+        disk_free_ratio=0.6,
     )
 
 
