@@ -18,6 +18,9 @@ WARM_UP = "/internal/cache/warmup"
 USERS = 60
 """How many of the users a warm-up has in the cache afterwards: those who come most."""
 
+_OLD = "old:"
+_OLD_SECONDS = 600.0
+"""How long an answer may still be served where that is switched on."""
 _BETWEEN_SECONDS = 5.0
 """Between one warm-up and the next, however often one is asked for."""
 _MOST_A_SECOND = 200
@@ -98,6 +101,8 @@ class CachedRoutes(Part):
         api = self.api
         api.meters.cache_requests.inc()
         text = await api.cache.get(key)
+        if text is None and api.settings.serve_cached:
+            text = await api.cache.get(_OLD + key)  # an old answer is better than a late one
         async with api.slots:
             await asyncio.sleep(api.work_seconds)
             if text is None:
@@ -109,4 +114,5 @@ class CachedRoutes(Part):
         text = json.dumps(await self.api.query(kind, statement, *values), default=str)
         hour = self.api.settings.plan_policy_ttl_seconds / 3600
         await self.api.cache.put(key, text, lifetime(key, hour, self.api.faults))
+        await self.api.cache.put(_OLD + key, text, _OLD_SECONDS)
         return text

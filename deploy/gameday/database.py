@@ -23,7 +23,9 @@ _ROLES = {
     "responder": (
         "GRANT pg_monitor, pg_signal_backend, pg_read_all_data, pg_use_reserved_connections"
         " TO responder;"
-        "GRANT INSERT, UPDATE, DELETE ON push_tokens, push_receipts, push_queue TO responder"
+        "GRANT INSERT, UPDATE, DELETE ON push_tokens, push_receipts, push_queue TO responder;"
+        # What an index takes: PostgreSQL lets nobody but a table's owner make one.
+        "GRANT CREATE ON SCHEMA public TO responder; ALTER TABLE users OWNER TO responder"
     ),
 }
 

@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 ROUTES = ("/api/orgs", "/api/users/{id}", "/api/dashboard", "/api/chat")
-STATUSES = ("200", "500", "503", "504")
+STATUSES = ("200", "500", "502", "503", "504")
 PROVIDERS = ("openai", "anthropic")
 QUERIES = ("select", "aggregate", "insert", "monitor")
 

@@ -21,6 +21,9 @@ STABLE_AFTER_SECONDS = 1.0
 MOST_UNSTABLE_RESTARTS = 15
 MOST_INSTANCES = 12
 LOOK_SECONDS = 0.1
+_TAIL_BYTES = 128 * 1024
+LISTEN_SECONDS = 3.0
+"""Given to a reloaded instance before the next one's turn."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -139,6 +142,8 @@ class Pm2:
         self.folder = folder
         self.environment = {"PATH": os.environ.get("PATH", ""), **environment}
         self.instances: list[Instance] = []
+        self._rotated = {"max_size": "10M", "retain": "all", "compress": "false"}
+        """As the module is set: it keeps every log for ever."""
         self._changed = changed
         self._one_at_a_time = asyncio.Lock()
 
@@ -173,6 +178,25 @@ class Pm2:
             await asyncio.gather(*(instance.restart(environment or {}) for instance in chosen))
             return "".join(f"[PM2] [{APP}]({instance.number}) ok\n" for instance in chosen)
 
+    async def reload(self, which: str) -> str:
+        """Replace one instance after the other, each once the one before it listens."""
+        async with self._one_at_a_time:
+            if which not in {APP, "all"}:
+                raise Refused(f"[PM2][ERROR] Process or Namespace {which} not found")
+            for instance in self.instances:
+                instance.listened = False
+                await self._tell()  # no request is sent where nobody will answer it
+                await instance.restart({})
+                await self._until_it_listens(instance)
+            return "".join(f"[PM2] [{APP}]({it.number}) ok\n" for it in self.instances)
+
+    async def _until_it_listens(self, instance: Instance) -> None:
+        for _ in range(int(LISTEN_SECONDS / LOOK_SECONDS)):
+            if await instance.look():
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        await self._tell()
+
     async def jlist(self) -> str:
         """Describe the instances as JSON."""
         described = await asyncio.gather(*(instance.described() for instance in self.instances))
@@ -184,10 +208,28 @@ class Pm2:
         for instance in self.instances:
             found.append(f"{instance.child.log} last {lines} lines:")
             with contextlib.suppress(FileNotFoundError):
-                text = instance.child.log.read_text(errors="replace")
-                last = text.splitlines()[-lines:] if lines else []
+                last = _tail(instance.child.log).splitlines()[-lines:] if lines else []
                 found += [f"{instance.number}|{APP[:8]} | {line}" for line in last]
         return "\n".join(found) + "\n"
+
+    async def flush(self) -> str:
+        """Empty the logs; who writes to them goes on at their beginning."""
+        for instance in self.instances:
+            with contextlib.suppress(FileNotFoundError):
+                os.truncate(instance.child.log, 0)
+        return "[PM2] Logs flushed\n"
+
+    def rotation(self) -> str:
+        """Tell how logs are rotated, as the module for it does."""
+        told = (f"$ pm2 set pm2-logrotate:{key} {value}\n" for key, value in self._rotated.items())
+        return "Module: pm2-logrotate\n" + "".join(told)
+
+    def set_rotation(self, key: str, value: str) -> str:
+        """Set how logs are rotated."""
+        if key not in self._rotated:
+            raise Refused(f"[PM2][ERROR] {key} is not known to pm2-logrotate")
+        self._rotated[key] = value
+        return "[PM2] Module pm2-logrotate restarted\n[PM2] Setting changed\n"
 
     async def watch(self) -> None:
         """Restart what crashes and pass on what begins to listen, for as long as this runs."""
@@ -204,6 +246,13 @@ class Pm2:
 
     async def _tell(self) -> None:
         await self._changed([instance.port for instance in self.instances if instance.listened])
+
+
+def _tail(log: Path) -> str:
+    """Read the last part of a log: it may be very long."""
+    with log.open("rb") as file:
+        file.seek(max(log.stat().st_size - _TAIL_BYTES, 0))
+        return file.read().decode(errors="replace")
 
 
 def _use(pid: int) -> tuple[int, float]:

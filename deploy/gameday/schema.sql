@@ -85,4 +85,7 @@ FROM generate_series(1, 3000) AS n;
 INSERT INTO push_tokens (user_id, token, registered_at)
 SELECT n, 'ExponentPushToken[phone-' || n || ']', now() - interval '90 days'
 FROM generate_series(1, 1000) AS n;
+-- Stands for a slow disk: it takes a millisecond for every row that is read.
+CREATE FUNCTION read_slowly(row_id bigint) RETURNS boolean
+LANGUAGE plpgsql COST 0.0001 AS 'BEGIN PERFORM pg_sleep(0.001); RETURN true; END';
 ANALYZE;

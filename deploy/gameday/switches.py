@@ -8,6 +8,7 @@ SWITCHES = {
     "USE_IN_MEMORY_CACHE": "false",
     "DB_POOL_MAX": "4",
     "PLAN_POLICY_TTL_SECONDS": "3600",
+    "SERVE_CACHED": "false",
     "LLM_TIMEOUT_MS": "30000",
     "LLM_ROUTING_STRATEGY": "costOptimized",
     "LLM_MODEL": "gpt-4",
@@ -15,6 +16,7 @@ SWITCHES = {
     "LLM_BACKOFF_MS": "1000",
     "LLM_REQUEST_QUEUE": "false",
     "NON_CRITICAL_LLM_OFF": "false",
+    "NODE_HEAP_MB": "2048",
     "PUSH_QUEUEING": "false",
     "PUSH_RATE_PER_SECOND": "4",
     "PUSH_MINIMAL_PAYLOAD": "false",
@@ -32,6 +34,7 @@ class Settings:
     in_memory_cache: bool
     pool_max: int
     plan_policy_ttl_seconds: int
+    serve_cached: bool
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
@@ -43,4 +46,5 @@ class Settings:
             in_memory_cache=environment.get("USE_IN_MEMORY_CACHE") == "true",
             pool_max=int(environment.get("DB_POOL_MAX") or 4),
             plan_policy_ttl_seconds=int(environment.get("PLAN_POLICY_TTL_SECONDS") or 3600),
+            serve_cached=environment.get("SERVE_CACHED") == "true",
         )
