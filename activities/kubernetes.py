@@ -123,7 +123,7 @@ class Kubernetes:
                     PodResource, namespace=self.namespace, labels=_selector(owner)
                 )
             ]
-        staying = [each for each in found if each.metadata and not each.metadata.deletionTimestamp]
+        staying = [each for each in found if _stays(each, f"{self.name}-")]
         return sorted(staying, key=lambda each: (each.metadata and each.metadata.name) or "")
 
     async def warnings(self) -> list[Event]:
@@ -250,6 +250,14 @@ def _selector(owner: Deployment) -> dict[str, Any]:
     if not labels:
         raise Refused("the Deployment selects its pods otherwise than by labels")
     return dict(labels)
+
+
+def _stays(pod: Pod, prefix: str) -> bool:
+    """Judge whether a pod is one of a ReplicaSet of ours, and not on its way out."""
+    if pod.metadata is None or pod.metadata.deletionTimestamp:
+        return False
+    owners = pod.metadata.ownerReferences or []
+    return any(each.kind == "ReplicaSet" and each.name.startswith(prefix) for each in owners)
 
 
 def _owned(made: ReplicaSet, uid: str | None) -> bool:

@@ -132,7 +132,9 @@ class KubernetesApp:
         try:
             return owners(deployment, await self.kubernetes.autoscaler())
         except Failed as failed:
-            why = f"whether an autoscaler sets the number of pods could not be read: {failed}"
+            why = (
+                f"whether an autoscaler sets the number of pods could not be read: {failed.message}"
+            )
             return (*owners(deployment, None), why)
 
     async def _warned(self) -> tuple[str, ...]:

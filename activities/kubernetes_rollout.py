@@ -20,6 +20,12 @@ _GITOPS: Mapping[str, str] = {
     "helm.toolkit.fluxcd.io/name": "Flux",
 }
 """Labels and annotations by which the tools that put a repository's state back are known."""
+_MANAGERS: Mapping[str, str] = {
+    "argocd-controller": "Argo CD",
+    "kustomize-controller": "Flux",
+    "helm-controller": "Flux",
+}
+"""What the same tools call themselves where they have written a field."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,13 @@ def owners(deployment: Deployment, autoscaler: HorizontalPodAutoscaler | None) -
     """Say who else sets what we set, and what comes of it."""
     meta = deployment.metadata
     marks = {**((meta and meta.labels) or {}), **((meta and meta.annotations) or {})}
-    tools = dict.fromkeys(tool for mark, tool in _GITOPS.items() if mark in marks)
+    managers = {each.manager for each in (meta and meta.managedFields) or []}
+    tools = dict.fromkeys(
+        [
+            *(tool for mark, tool in _GITOPS.items() if mark in marks),
+            *(tool for name, tool in _MANAGERS.items() if name in managers),
+        ]
+    )
     said = [
         f"{tool} keeps this Deployment as its repository says: what is set here may be put back"
         for tool in tools

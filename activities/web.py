@@ -152,6 +152,10 @@ class Web:
 
 def _root(error: BaseException) -> BaseException:
     """Find what the libraries between wrapped."""
-    while (inner := error.__cause__ or error.__context__) is not None:
+    while True:
+        inner = error.__cause__ or error.__context__
+        if isinstance(error, BaseExceptionGroup):  # one for each address of the name
+            inner = error.exceptions[0]
+        if inner is None:
+            return error
         error = inner
-    return error

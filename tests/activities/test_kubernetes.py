@@ -1,6 +1,7 @@
 """Pods listed, scaled, restarted and switched, each exactly as ordered and once."""
 
 import asyncio
+import copy
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -78,8 +79,25 @@ async def test_who_else_has_a_say_is_said(api, ours):
     notes = (await run(ours.processes.processes, App(app=APP))).notes
 
     assert "an autoscaler sets the number of pods, from 2 to 10" in notes
+    assert len(notes) == 3
     assert any(note.startswith("Argo CD keeps this Deployment") for note in notes)
     assert any(note.startswith("Flux keeps this Deployment") for note in notes)
+
+
+async def test_a_tool_is_known_by_the_fields_that_it_wrote(api, ours):
+    written = {"manager": "argocd-controller", "operation": "Update", "apiVersion": "apps/v1"}
+    api.deployment["metadata"]["managedFields"] = [written]
+
+    assert "Argo CD keeps" in (await run(ours.processes.processes, App(app=APP))).notes[0]
+
+
+async def test_a_pod_of_somebody_else_with_the_same_labels_is_none_of_ours(api, ours):
+    pod = copy.deepcopy(api.cluster.pods[min(api.cluster.pods)])
+    pod["metadata"]["name"] = "a-job"
+    pod["metadata"]["ownerReferences"][0] |= {"kind": "Job", "name": "pravado-api-report"}
+    api.cluster.pods["a-job"] = pod
+
+    assert len((await run(ours.processes.processes, App(app=APP))).instances) == 2
 
 
 async def test_more_pods_are_there_and_fewer_again(api, ours):
