@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 
+from tests.procedures import failing_api as failing
 from tests.procedures import slow_api as latency
 from tests.procedures import test_dashboard_down as dashboard
 from tests.procedures import test_expo_push_service_down as expo
@@ -25,6 +26,8 @@ def every() -> Iterator[Consulted]:
     yield from (consult(procedure.__name__) for procedure in PROCEDURES)
     plans = (
         *map(latency.latency, (latency.SPIKE, latency.DATABASE, latency.LLM, latency.LEAK)),
+        failing.high(failing.DEPLOYED),
+        failing.critical(failing.DEPLOYED),
         redis.redis(),
         misses.missed(redis=misses.YOUNG),
         memory.full(),
