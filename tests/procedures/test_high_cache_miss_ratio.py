@@ -314,6 +314,11 @@ def test_people_are_told(found, words):
     assert words in said(missed(**found))
 
 
+def test_people_are_sent_where_the_cause_is():
+    assert "what invalidates keys" in missed().when_out
+    assert "more memory" in missed(memory=memory(used_ratio=0.97)).when_out
+
+
 def test_no_traffic_is_neither_recovered_nor_missed():
     condition = consult("HighCacheMissRatio").facts.condition
 

@@ -25,6 +25,7 @@ from workflows.procedures.redis_evidence import by_prefix, room_to_fork
 FULL = 0.9
 """Share of its memory from which on Redis evicts or refuses what is put into it."""
 _LOOK = "Look at what invalidates keys, and how long they live: the cache is still asked in vain."
+_ROOM = "Give Redis more memory, or fewer keys: what is put into it does not stay."
 
 Planned = tuple[tuple[Step, ...], tuple[str, ...]]
 
@@ -83,7 +84,7 @@ class HighCacheMissRatio(ActsOnInstances):
             cause=self._cause(seen),
             steps=tuple(each for steps, _ in planned for each in steps),
             findings=(*findings, *(said for _, told in planned for said in told)),
-            when_out=_LOOK,
+            when_out=_ROOM if memory is not None and _full(memory) else _LOOK,
         )
 
     def _cause(self, seen: Evidence) -> str:
