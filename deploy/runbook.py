@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from activities.documents import Code
 from activities.report_markdown import inline
-from workflows.explanation import Act, Explained, Response, everything
+from workflows.explanation import Act, Explained, Response, everything, told
 from workflows.policy import Policy
 from workflows.procedures.base import Given
 
@@ -50,6 +50,8 @@ examples, the steps are not. Steps are taken in order, each only if the one befo
 - **resolved**: recovered for {settle}; then what was temporary is put back, and it stays recovered
   for as long again.
 
+{told}
+
 What could not be read never stops a response: where a decision needs it, a person is asked.
 
 **If the responder itself does not work**, alerts wait in Alertmanager, which repeats them. Stopping
@@ -78,7 +80,14 @@ def _head(policy: Policy, count: int) -> str:
         every=f"{policy.verify_every_seconds:g} s",
         window=f"{policy.verify_seconds / 60:g} minutes",
         settle=f"{policy.settle_seconds / 60:g} minutes",
+        told="\n".join(_told(policy)),
     )
+
+
+def _told(policy: Policy) -> Iterator[str]:
+    yield from ("| severity | who hears of it |", "|---|---|")
+    for severity, one in policy.severities.items():
+        yield f"| {severity} | {inline('; '.join(told(one)))} |"
 
 
 def _contents(known: dict[str, Explained]) -> str:
@@ -101,7 +110,6 @@ def _alert(one: Explained) -> Iterator[str]:
         "Fires": f"after {one.hold} of {inline(Code(one.rule.expression), cell=True)}"
         + one.ours("expression"),
         "Recovered when": "; ".join(map(inline, one.recovered)),
-        "Who hears of it": "; ".join(map(inline, one.told)),
         "It looks at": " · ".join(map(inline, one.looks)),
         "It decides": inline(one.decision),
     }
@@ -128,7 +136,8 @@ def _response(response: Response, shown: set[tuple[str, ...]]) -> Iterator[str]:
         yield from _act(number, act, shown)
     if not response.acts:
         yield f"- no step: {inline(response.when_out or 'people decide')}"
-    yield from (f"- people are told: {inline(each)}" for each in response.findings)
+    if response.findings:
+        yield f"- people are told: {'; '.join(map(inline, response.findings))}"
     if response.acts and response.when_out:
         yield f"- if nothing helps: {inline(response.when_out)}"
 

@@ -38,14 +38,23 @@ def test_the_page_is_markdown_that_shows_text_as_it_is():
     tables = [token for token in tokens if token.type == "table_open"]
 
     assert all(re.fullmatch(r'(<a id="[^"]+"></a>|<!--.*-->)\n?', text) for text in html)
-    assert len(tables) == 1 + len(PROCEDURES)
+    assert len(tables) == 2 + len(PROCEDURES)
     assert "SELECT \\* FROM" in runbook()
+
+
+def test_who_hears_of_it_is_said_once_for_each_severity():
+    head = runbook().split("\n## ")[0]
+
+    for severity, said in (("critical", "paged at once"), ("warning", "low urgency"),
+                           ("info", "nobody is paged")):  # fmt: skip
+        [row] = re.findall(rf"^\| {severity} \|.*", head, re.MULTILINE)
+        assert said in row
 
 
 def test_each_alert_says_what_a_person_needs_at_night():
     for part in runbook().split("\n### ")[1:]:
         name = part.split(":")[0]
         for words in ("**Severity**", "**Impact**", "**Fires**", "**Recovered when**",
-                      "**Who hears of it**", "**It looks at**", "**By hand:**"):  # fmt: skip
+                      "**It looks at**", "**It decides**", "**By hand:**"):  # fmt: skip
             assert words in part, f"{name}: no {words}"
         assert re.search(r"^(1\. \*(by itself|asks first):\*|- no step:)", part, re.MULTILINE)

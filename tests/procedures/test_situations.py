@@ -1,5 +1,8 @@
+from datetime import UTC, datetime
+
 import pytest
 
+from activities.edge import Flag
 from activities.verification import Answering, Below, Condition, Every
 from tests.procedures.ladders import every
 from workflows.explanation import CHECKS, everything, explained
@@ -9,6 +12,7 @@ from workflows.procedures.base import Given
 from workflows.procedures.cache import RedisConnectionFailure
 from workflows.situations import SITUATIONS
 from workflows.situations.base import NOTHING_READ, Situation, Situations
+from workflows.situations.by_hand import FLAG, MAINTENANCE
 
 ALL = [pytest.param(these, id=these.procedure.__name__) for these in SITUATIONS]
 
@@ -90,6 +94,14 @@ def test_who_decides_is_what_the_policy_of_this_installation_says(policy, decide
     [lost] = [it for it in one.responses if it.situation.endswith("not declared to keep its data")]
 
     assert [act.decides for act in lost.acts] == decided
+
+
+def test_the_maintenance_page_that_is_typed_by_hand_is_one_that_the_edge_understands():
+    flag = Flag.model_validate_json(FLAG)
+
+    [hold] = flag.holding(datetime(2026, 11, 23, 3, tzinfo=UTC)).values()
+    assert (hold.share, flag.message) == (0.0, "Back soon.")
+    assert FLAG in MAINTENANCE
 
 
 def test_the_settings_of_an_installation_decide_what_is_explained():

@@ -15,6 +15,7 @@ from activities.services import Unit
 from workflows.procedures.api_performance import CriticalAPILatency, HighAPILatency
 from workflows.procedures.slow_queries import SlowDatabaseQueries
 from workflows.situations.base import Situation, Situations, asked_by
+from workflows.situations.by_hand import LOOK_AT_API, MAINTENANCE
 from workflows.situations.releases import history
 from workflows.situations.usual import (
     GIB,
@@ -85,13 +86,6 @@ API = {
 SLOW_DATABASE = {"queries": series("query_type", {"select": 1.9, "insert": 0.1})}
 SLOW_PROVIDER = {"providers": series("provider", {"openai": 14.0, "anthropic": 2.0})}
 
-LOOK = """\
-responder show INCIDENT                       # what it saw; without Temporal: Prometheus, then
-pm2 list                                      # on the API host: instances, restarts, memory
-pm2 logs pravado-api --lines 100 --nostream
-psql "$DATABASE_URL" -c "SELECT now()"
-"""
-
 SITUATIONS = (
     Situations(
         HighAPILatency,
@@ -110,7 +104,7 @@ SITUATIONS = (
             Situation("Nothing says why"),
             Situation("It is fast again when we look", {"p95": value(0.2)}),
         ),
-        by_hand=LOOK + """\
+        by_hand=LOOK_AT_API + """\
 pm2 scale pravado-api 5                       # only if CPU, memory and 5 times the pool allow it
 pm2 reload pravado-api                        # one instance after the other
 """,
@@ -132,11 +126,11 @@ pm2 reload pravado-api                        # one instance after the other
                 "throughout": value(0.7), "failing": value(0.8),
             }),
         ),
-        by_hand=LOOK + """\
+        by_hand=LOOK_AT_API + """\
 pm2 scale pravado-api 10                      # only if the database is NOT what is slow
 # circuit breaker, in one restart of each instance:
 NON_CRITICAL_LLM_OFF=true SERVE_CACHED=true pm2 restart pravado-api --update-env
-""",
+""" + MAINTENANCE,
     ),
     Situations(
         SlowDatabaseQueries,

@@ -12,6 +12,7 @@ from activities.postgres_sessions import Session, Sessions
 from activities.status_pages import ProviderStatus
 from workflows.procedures.database import HighDatabaseConnections, SupabaseDown
 from workflows.situations.base import AT, Situation, Situations
+from workflows.situations.by_hand import MAINTENANCE
 from workflows.situations.usual import instances
 
 
@@ -70,6 +71,12 @@ def supabase(state: str) -> ProviderStatus:
     )
 
 
+_LOOK = """\
+psql "$DATABASE_URL" -c "SELECT now()"        # from the API host, and from where you are
+# https://status.supabase.com; support@supabase.com, the dashboard's support chat, @supabase
+# once it is back: assertions about the data, then login, dashboard, subscriptions, then traffic
+"""
+
 SITUATIONS = (
     Situations(
         SupabaseDown,
@@ -89,12 +96,7 @@ SITUATIONS = (
             }),
             Situation("It answers both sides", {"from_worker": ANSWERS, "from_host": ANSWERS}),
         ),
-        by_hand="""\
-psql "$DATABASE_URL" -c "SELECT now()"        # from the API host, and from where you are
-# https://status.supabase.com; support@supabase.com, the dashboard's support chat, @supabase
-# the maintenance page: the flag in Cloudflare's KV, with its expiry (deploy/cloudflare)
-# once it is back: assertions about the data, then login, dashboard, subscriptions, then traffic
-""",
+        by_hand=_LOOK + MAINTENANCE,
     ),
     Situations(
         HighDatabaseConnections,

@@ -12,8 +12,9 @@ from activities.redis import Pong
 from activities.redis_findings import Finding
 from workflows.procedures.error_rate import CriticalAPIErrorRate, HighAPIErrorRate
 from workflows.procedures.error_rate_database import DatabaseConnectionErrors
-from workflows.situations.api_performance import API, LOOK, NO_ANSWER, SLOW_PROVIDER
+from workflows.situations.api_performance import API, NO_ANSWER, SLOW_PROVIDER
 from workflows.situations.base import Situation, Situations, asked_by
+from workflows.situations.by_hand import LOOK_AT_API, MAINTENANCE
 from workflows.situations.database import ANSWERS, LEFT_OPEN, held, silent, supabase
 from workflows.situations.releases import BAD, WITH_MIGRATIONS, history
 from workflows.situations.usual import instances, series, value
@@ -65,7 +66,7 @@ SITUATIONS = (
                 "by_status": series("status", {"504": 2.0}), **SLOW_PROVIDER,
             }),
         ),
-        by_hand=LOOK + _ROLL_BACK,
+        by_hand=LOOK_AT_API + _ROLL_BACK,
     ),
     Situations(
         CriticalAPIErrorRate,
@@ -78,7 +79,7 @@ SITUATIONS = (
                 "throughout": value(0.64),
             }),
         ),
-        by_hand=LOOK + _ROLL_BACK,
+        by_hand=LOOK_AT_API + _ROLL_BACK + MAINTENANCE,
     ),
     Situations(
         DatabaseConnectionErrors,

@@ -144,8 +144,9 @@ pm2 reload pravado-api                        # one after the other
         by_hand="""\
 df -h; df -i; sudo du -xh --max-depth=2 / 2>/dev/null | sort -h | tail -20
 sudo lsof +L1 | sort -k7 -n | tail            # deleted, and still held open
-# keep the last lines first; then only under the log folder, never /var/log as a whole:
-tail -n 2000 /var/log/pravado/*.log > ~/before-clearing.txt
+# keep the last lines elsewhere first: there is no room here
+ssh user@api-server 'tail -n 2000 /var/log/pravado/*.log' > before-clearing.txt
+# only under the log folder, never /var/log as a whole:
 find /var/log/pravado -xdev -name '*.log' -mtime +7 -delete
 pm2 flush pravado-api
 docker image ls                               # never `docker system prune -a`: the way back goes
