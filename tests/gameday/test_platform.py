@@ -30,6 +30,8 @@ async def test_a_killed_redis_stays_down_until_it_is_restarted(platform, door):
         "alertname": "RedisConnectionFailure",
         "severity": "critical",
         "service": "redis",
+        "team": "backend",
+        "responder": "true",
     }
     assert await unit(platform) == {
         "ActiveState": "failed",
