@@ -11,12 +11,13 @@ import pytest
 import yaml
 
 from activities.alerts import SCOPE_LABELS
+from activities.expressions import measured
 from activities.words import Severity
 from deploy.local import programs
 from deploy.local.metrics import Alertmanager
 from deploy.prometheus_rules import RUNBOOK, deployed, rules_yaml
 from tests.conformance.server import FarSide, answer, far_side
-from workflows.rules import WATCHDOG, recordings, rules
+from workflows.rules import WATCHDOG, by_name, recordings, rules
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"
@@ -236,3 +237,13 @@ async def until(far: FarSide, *expected: tuple[str, str]) -> None:
     async with asyncio.timeout(20):
         while not set(expected) <= told(far):
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.alert)
+def test_of_every_rule_the_responder_can_tell_false_from_not_measured(rule):
+    deployed_form = by_name(rule.expression, recordings())
+
+    compared = measured(deployed_form)
+
+    assert compared is not None
+    assert deployed_form.replace("(", "").startswith(compared.replace("(", ""))
