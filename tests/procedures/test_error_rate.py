@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 from activities.host import Logs
+from activities.postgres_findings import Finding
+from activities.postgres_reach import Selected
 from activities.record import Asks
 from activities.sentry import Issue, Issues
 from activities.supervisor import Processes
@@ -113,6 +115,31 @@ def test_a_warning_is_treated_by_what_most_failures_have_in_common(base, found, 
 
     assert activities(planned) == expected
     assert cause in planned.cause
+
+
+def test_a_look_at_the_database_that_learnt_nothing_is_no_outage_of_it():
+    blind = Selected(answered=False, finding=Finding.WRONG_CREDENTIALS, said="password")
+    assert ROLLBACK in activities(critical(DEPLOYED, reach=blind))
+    assert the(critical(DEPLOYED, reach=blind), ROLLBACK).asks is Asks.POLICY
+    both = critical(DEPLOYED, reach=blind, reach_from_host=None)
+    assert the(both, ROLLBACK).asks is Asks.ALWAYS
+
+
+@pytest.mark.parametrize(
+    ("finding", "procedure"),
+    [(Finding.REFUSED, "SupabaseDown"), (Finding.TOO_MANY, "DatabaseConnectionErrors")],
+)
+def test_people_are_told_which_procedure_treats_the_database(finding, procedure):
+    look = Selected(answered=False, finding=finding, said="no", failures=3)
+
+    assert f"{procedure} says what to do" in said(high(UNAVAILABLE, reach=look))
+
+
+def test_what_redis_s_procedure_asks_is_asked_once_and_under_its_own_keys():
+    probes = {probe.key: probe.activity for probe in consult("CriticalAPIErrorRate").probes}
+    redis = {probe.key: probe.activity for probe in consult("RedisConnectionFailure").probes}
+
+    assert redis.items() <= probes.items()
 
 
 def test_a_restart_without_a_cause_is_only_proposed_and_one_for_502_is_the_policys():

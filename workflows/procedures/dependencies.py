@@ -36,8 +36,12 @@ class StandsOn(FreesConnections):
         return RedisConnectionFailure(self.given)
 
     def database(self, seen: Evidence) -> Selected | None:
-        """Say whether the database answers: a look that says it does not counts more."""
-        looks = [look for probe in (self.reach, self.reach_from_host) if (look := seen[probe])]
+        """Say whether the database answers: a look that says it does not counts more.
+
+        A look that learnt nothing, by wrong credentials or a name that is not known, is none.
+        """
+        both = (seen[self.reach], seen[self.reach_from_host])
+        looks = [look for look in both if look is not None and not look.finding.blind]
         return next((look for look in looks if not look.answered), looks[0] if looks else None)
 
     def database_fails(self, seen: Evidence) -> Cause | None:
@@ -54,7 +58,8 @@ class StandsOn(FreesConnections):
             if (look := seen[probe]) and not look.answered
         ]
         words = f"the database does not answer ({found.finding})"
-        return Cause(words, (), (*said, "SupabaseDown says what to do: it has its own alert"))
+        by = "SupabaseDown" if found.means_down else "DatabaseConnectionErrors"
+        return Cause(words, (), (*said, f"{by} says what to do: it has its own alert"))
 
     def database_full(self, seen: Evidence) -> Cause | None:
         """Free connections, where most are used; what cannot be read is no cause."""

@@ -50,7 +50,7 @@ class HighAPIErrorRate(SeesFailures):
             return self.crashed(alert, seen)
         found = None
         if status == "503":
-            found = self.stands_on_nothing(alert, seen)
+            found = self.below_fails(alert, seen)
         if status == "504":
             found = self.waits(seen)
         if found is not None:
@@ -97,7 +97,7 @@ class CriticalAPIErrorRate(SeesFailures, ShieldsUsers):
         )
 
     def _causes(self, alert: Alert, seen: Evidence) -> list[Cause]:
-        if (below := self.stands_on_nothing(alert, seen)) is not None:
+        if (below := self.below_fails(alert, seen)) is not None:
             return [below]
         if self.dominant(seen) == "504" and (slow := self.waits(seen)) is not None:
             return [slow]

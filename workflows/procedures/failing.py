@@ -77,7 +77,7 @@ class SeesFailures(RollsBack, StandsOn, BreaksCircuit, SeesErrors):
         steps, findings = self.rolling_restart(seen, why=why, asks=asks, expect=expect)
         return Cause(words, steps, (*findings, *self.last_words(seen)))
 
-    def stands_on_nothing(self, alert: Alert, seen: Evidence) -> Cause | None:
+    def below_fails(self, alert: Alert, seen: Evidence) -> Cause | None:
         """Treat what the API stands on, by the procedures of the database and of Redis."""
         causes = [
             cause for cause in (self.database_fails(seen), self.redis_fails(alert, seen)) if cause
