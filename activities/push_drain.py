@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pydantic import Field, SecretStr
 from temporalio import activity
 
-from activities.changes import Attempt, Targets, attempt, heartbeats
-from activities.errors import Ambiguous, Failed, Unwell
+from activities.changes import Targets, attempt, heartbeats
+from activities.errors import Ambiguous, Failed
 from activities.expo_api import CREDENTIALS, MOST_BYTES, MOST_RECEIPTS, ExpoApi, Message, Ticket
 from activities.postgres_connection import Database
 from activities.push_ledger import Ledger, Row, Tally
@@ -22,6 +22,13 @@ from activities.words import Done, Nothing, Order
 TARGET = "push queue"
 _TOO_BIG = "MessageTooBig"
 _RECEIPT_POLL_SECONDS = 1.0
+
+
+class Stopped(Failed):
+    """It goes no further until a person has mended something; what waits still waits."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said, type="Stopped", non_retryable=True)
 
 
 class DrainQueue(Order):
@@ -68,9 +75,9 @@ class PushDrain:
         """Send what waits; what an attempt that died may have sent is not sent again."""
         with attempt() as this:
             async with self._targets.one_at_a_time(TARGET), heartbeats("draining the push queue"):
-                return await self.empty(order.per_second, this)
+                return await self.empty(order.per_second, this.acted)
 
-    async def empty(self, per_second: float, this: Attempt) -> Done:
+    async def empty(self, per_second: float, acted: Callable[[], None] = lambda: None) -> Done:
         """Send all that was queued before now, under the lock of the caller."""
         ledger = Ledger(self._database, claim("push"))
         until = datetime.now(UTC)
@@ -80,7 +87,7 @@ class PushDrain:
         while rows := await ledger.claim(min(batch, self._ramp.most), until):
             begun = time.monotonic()
             await self._send(ledger, rows)
-            this.acted()
+            acted()
             if not checked:
                 # A few at first, and what became of them, before all of them go the same way.
                 await self._receipts(ledger)
@@ -120,7 +127,7 @@ class PushDrain:
             told = [(a, receipts[a.ticket].error) for a in awaited if a.ticket in receipts]
             await ledger.received(told)
             if refused := {error for _, error in told if error in CREDENTIALS}:
-                raise Unwell(
+                raise Stopped(
                     f"the app's push credentials are refused ({', '.join(sorted(refused))}): "
                     "stopped after the first few; the others wait in the queue"
                 )

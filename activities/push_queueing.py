@@ -11,7 +11,7 @@ from __future__ import annotations
 from pydantic import Field
 from temporalio import activity
 
-from activities.changes import Targets, attempt, heartbeats
+from activities.changes import Targets, heartbeats
 from activities.push_drain import TARGET, PushDrain
 from activities.switches import SetSwitches, Switch, Switches, SwitchValues
 from activities.words import Done, Name, Order
@@ -50,11 +50,10 @@ class PushQueueing:
     @activity.defn(name="push.queue_on.undo")
     async def queue_on_undo(self, order: QueuePushes, before: SwitchValues) -> Done:
         """Send what waits, then put the switch back, then send what came in between."""
-        with attempt() as this:
-            async with self._targets.one_at_a_time(TARGET), heartbeats("draining the push queue"):
-                await self._drain.empty(order.drain_per_second, this)
-                back = await self._switches.set_undo(order.switches, before)
-                if back.changed:
-                    this.acted()
-                sent = await self._drain.empty(order.drain_per_second, this)
+        rate = order.drain_per_second
+        async with self._targets.one_at_a_time(TARGET), heartbeats("draining the push queue"):
+            # Not an `attempt`: whatever ends the drain, the queueing is still in place.
+            await self._drain.empty(rate)
+            back = await self._switches.set_undo(order.switches, before)
+            sent = await self._drain.empty(rate)
         return Done(said=f"{sent.said}; {back.said}", at=back.at)

@@ -113,7 +113,7 @@ async def test_refused_credentials_stop_it_after_the_first_few(platform, drain, 
     await platform.queue(1, 2, 3, 4, 5)
     service.wrong_credentials = True
     error = await failing(empty(drain))
-    assert error.type == "Unwell"
+    assert error.type == "Stopped"
     assert "InvalidCredentials" in str(error)
     assert await platform.states() == ["sent", "sent", "queued", "queued", "queued"]
 

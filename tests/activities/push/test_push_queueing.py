@@ -138,5 +138,30 @@ async def test_a_switch_that_somebody_else_set_is_not_put_back(
         each.environment["PUSH_QUEUEING"] = "later"
     await platform.queue(1)
     error = await failing(run(queueing.queue_on_undo, ORDER, before))
-    assert error.type == "Unwell", "what waited was sent, so that not nothing was done"
+    assert error.type == "Refused"
     assert "somebody changed it" in str(error)
+    assert set_to(machine) == {"later"}
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at first", "after some were sent"])
+async def test_an_undo_that_is_stopped_is_never_taken_for_done(
+    machine, queueing, platform, service, late
+):
+    before = await run(queueing.queue_on_read, ORDER)
+    await run(queueing.queue_on, ORDER, before)
+    await platform.queue(*range(1, 7))
+    if late:
+        send = queueing._drain._api.send
+
+        async def revoked(messages):
+            service._token = "another" if service.delivered else ""
+            return await send(messages)
+
+        queueing._drain._api.send = revoked
+    else:
+        service.wrong_credentials = True
+    error = await failing(run(queueing.queue_on_undo, ORDER, before))
+    assert error.type == ("Refused" if late else "Stopped")
+    assert error.non_retryable
+    assert set_to(machine) == {"true"}
+    assert "queued" in await platform.states()
