@@ -115,6 +115,11 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _agreeing(self) -> Self:
         severities = self.policy.severities.values()
+        if bool(self.llm.summary) is not self.policy.summary:
+            raise ValueError(
+                "policy.summary: a summary by a model needs this and llm.summary alike "
+                f"({variable('policy', 'summary')}, {variable('llm', 'summary')})"
+            )
         levels = {"on-call"}.union(*(each.levels for each in severities))
         for level in self.pagerduty.routes:
             if level not in levels | {DEFAULT_ROUTE}:

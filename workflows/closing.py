@@ -10,11 +10,9 @@ from activities.outbox import Channel
 from activities.record import Phase, Record, Resolution, StepState
 from activities.report import Reports, WriteReport
 from activities.report_facts import facts
-from workflows.case import Case, kind_of, why
+from workflows.case import Case, why
 from workflows.efforts import DOCUMENT, SUMMARY, said
 from workflows.steps import Steps
-
-_NOT_SET_UP = frozenset({"NotConfigured", "NotFoundError", "NoWorker"})
 
 
 def resolve(case: Case, how: str, reason: str) -> None:
@@ -36,7 +34,7 @@ async def document(case: Case) -> None:
     resolution.still_temporary = [step.effect for step in record.temporary]
     record.asks = record.next_action = ""
     case.note("phase", f"{resolution.how}: {resolution.reason}", by=resolution.by)
-    if workflow.patched("summary"):
+    if case.policy.summary:
         await _have_summarized(case)
     try:
         written = await workflow.execute_activity_method(
@@ -72,8 +70,7 @@ async def _have_summarized(case: Case) -> None:
         )
         record.summary, record.summary_by = written.text, written.model
     except ActivityError as error:
-        if kind_of(error) not in _NOT_SET_UP:
-            case.note("report", f"no model wrote a summary: {why(error)}")
+        case.note("report", f"no model wrote a summary: {why(error)}")
 
 
 def _as_it_will_stand(record: Record) -> Record:

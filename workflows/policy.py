@@ -120,6 +120,8 @@ class Policy(Order):
     """How long a critical symptom waits for its cause before it wakes anybody."""
     cause_within_seconds: Seconds = 600
     """How far apart a symptom and its cause may begin."""
+    summary: bool = False
+    """Whether a model writes a few sentences into the report; it decides nothing."""
     unsent_after_close_seconds: Seconds = 600
     review_after_seconds: Seconds = 24 * 3600
     postmortem_after_seconds: Seconds = 48 * 3600

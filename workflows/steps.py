@@ -124,9 +124,12 @@ class Steps:
 
     def _complete(self, step: PlannedStep) -> None:
         """Make *step* and the one it completes one change, undone to what stood before both."""
-        for first in self._case.record.ladder:
-            if step.completes and first.key == step.completes and first.in_place:
-                step.before, first.undo = first.before, False
+        for first in self._completed(step):
+            step.before, first.undo = first.before, False
+
+    def _completed(self, step: PlannedStep) -> list[PlannedStep]:
+        steps = self._case.record.steps if step.completes else []
+        return [each for each in steps if each.key == step.completes and each.in_place]
 
     async def undo(self, step: PlannedStep) -> bool:
         """Put back what was there before *step*; tell whether it was."""
@@ -169,6 +172,9 @@ class Steps:
         finally:
             case.changing = ""
         step.state, step.undone_at = StepState.UNDONE, case.now
+        for first in self._completed(step):
+            # Without a time of its own: it is not put back by itself.
+            first.state = StepState.UNDONE
         case.note("step", f"undone: {done.said}", tell=True)
         return True
 

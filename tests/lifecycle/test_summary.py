@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from activities.errors import NotConfigured, Refused, Unavailable
+from activities.errors import Refused, Unavailable
 from tests.lifecycle.drills import drill, scale
 from tests.lifecycle.world import QUICK, alert, library
 
@@ -18,8 +18,9 @@ async def story(town, world):
     world.library = library(drill(scale(), scale(target="the other")))
     world.cures = {"processes.scale": True}
 
-    async def play():
-        story = await town.fire(alert("HighDrill"), policy=QUICK, world=world)
+    async def play(*, wanted=True):
+        policy = QUICK.model_copy(update={"summary": wanted})
+        story = await town.fire(alert("HighDrill"), policy=policy, world=world)
         await story.until(lambda r: bool(r.ladder))
         await story.over()
         await story.ends()
@@ -66,13 +67,10 @@ async def test_a_model_that_fails_costs_its_sentences_alone(world, story, fails)
     assert any("no model wrote a summary" in entry.text for entry in record.timeline)
 
 
-async def test_where_none_is_set_up_nothing_is_said_of_it(world, story):
-    def fail(order):
-        raise NotConfigured("the summary by a model", "a setting")
+async def test_where_none_is_wanted_none_is_asked_for(world, story):
+    record = await (await story(wanted=False)).record()
 
-    world.answers[SUMMARIZE] = fail
-    record = await (await story()).record()
-
+    assert world.count(SUMMARIZE) == 0
     assert not any("summary" in entry.text for entry in record.timeline)
 
 

@@ -1,4 +1,4 @@
-"""A change in two steps, a small one that proves itself first, undone once it is well to go back."""
+"""A change in two steps: a small one that proves itself, then all; undone when it is well to."""
 
 import dataclasses
 
@@ -132,6 +132,7 @@ async def test_nothing_is_undone_before_it_is_well_to_go_back_and_then_all_at_on
     assert record.resolution is not None
     assert record.resolution.how == "recovered"
     assert not record.temporary
+    assert [step.state for step in record.ladder] == [StepState.UNDONE] * 2
 
 
 async def test_a_first_provider_that_comes_and_goes_is_not_gone_back_to(town, world):

@@ -19,7 +19,7 @@ from temporalio.worker import Worker
 
 from activities.alerts import Alert, Notice, incident_id
 from activities.coordination import Coordination, Done, Wanted
-from activities.errors import Ambiguous, NotConfigured, Refused, Unavailable
+from activities.errors import Ambiguous, Refused, Unavailable
 from activities.incidents import Incidents
 from activities.neighbours import NeighbouringIncidents, OpenIncidents
 from activities.record import Record
@@ -351,9 +351,6 @@ class World:
 
     def _on_postgres__terminate(self, order: Any, before: Any) -> Any:
         return {"said": f"terminated {len(order['sessions'])} backends"}
-
-    def _on_llm__summarize(self, order: Any) -> Any:
-        raise NotConfigured("the summary by a model", "RESPONDER_LLM__SUMMARY")
 
     def _on_report__write(self, order: Any) -> Any:
         return {"markdown": "/reports/incident.md", "html": "/reports/incident.html"}
