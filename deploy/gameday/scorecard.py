@@ -68,7 +68,7 @@ class Score:
         return (
             self.scenario,
             self.alert,
-            *("-" if each is None else f"{each:.1f} s" for each in times),
+            *("-" if each is None else f"{each:.1f}" for each in times),
             ", ".join(self.steps) or "none",
             "yes" if self.by_people else "no",
             str(self.messages),
@@ -151,12 +151,25 @@ def said(one: Score) -> str:
 
 
 def table(scores: Sequence[Score]) -> Table:
-    """Show the scores in a terminal."""
-    shown = Table(title=_title(scores), caption="Times are after the fault.", title_justify="left")
-    for column in _COLUMNS:
-        shown.add_column(column, overflow="fold")
+    """Show the figures in a terminal; what was changed is in the file."""
+    shown = Table(title=_title(scores), title_justify="left", box=None, padding=(0, 1))
+    shown.add_column("", no_wrap=True)
+    for column in ("detected", "paged", "mitigated", "resolved", "steps", "posts", "as found"):
+        shown.add_column(column, justify="right", no_wrap=True)
     for one in scores:
-        shown.add_row(*one.cells(), style="" if one.well else "bold red")
+        _, _, *times, _, people, messages, pages, found, _ = one.cells()
+        by_people = ", people" if people == "yes" else ""
+        posts = f"{messages} + {pages}"
+        shown.add_row(
+            f"{'✓' if one.well else '✗'} {one.scenario}",
+            *times,
+            f"{len(one.steps)}{by_people}",
+            posts,
+            found,
+            style="" if one.well else "bold red",
+        )
+    shown.caption = "Seconds after the fault; posts: messages on Slack + pages."
+    shown.caption_justify = "left"
     return shown
 
 
