@@ -83,6 +83,10 @@ def _severities() -> dict[Severity, SeverityPolicy]:
     }
 
 
+def _stands_on() -> dict[str, tuple[str, ...]]:
+    return {"pravado-api": ("redis", "postgres")}
+
+
 class Policy(Order):
     """Everything that governs a response; its defaults are the figures of the runbook."""
 
@@ -110,7 +114,7 @@ class Policy(Order):
     outage_update_seconds: Seconds = 300
     restarts_of_a_target: int = Field(default=2, ge=1, le=100)
     restarts_within_seconds: Seconds = 1800
-    stands_on: dict[str, tuple[str, ...]] = {"pravado-api": ("redis", "postgres")}
+    stands_on: dict[str, tuple[str, ...]] = Field(default_factory=_stands_on)
     """What each target stands on: none of them is changed while the other is."""
     cool_down_seconds: Seconds = 900
     """No step twice on a target within this."""
