@@ -152,23 +152,24 @@ def said(one: Score) -> str:
 
 def table(scores: Sequence[Score]) -> Table:
     """Show the figures in a terminal; what was changed is in the file."""
-    shown = Table(title=_title(scores), title_justify="left", box=None, padding=(0, 1))
+    shown = Table(title=_title(scores), title_justify="left", box=None, padding=(0, 2, 0, 0))
     shown.add_column("", no_wrap=True)
-    for column in ("detected", "paged", "mitigated", "resolved", "steps", "posts", "as found"):
+    for column in ("fired", "paged", "helped", "closed", "steps", "posts", "found"):
         shown.add_column(column, justify="right", no_wrap=True)
     for one in scores:
-        _, _, *times, _, people, messages, pages, found, _ = one.cells()
-        by_people = ", people" if people == "yes" else ""
-        posts = f"{messages} + {pages}"
+        _, _, *times, _, _, messages, pages, found, _ = one.cells()
         shown.add_row(
             f"{'✓' if one.well else '✗'} {one.scenario}",
             *times,
-            f"{len(one.steps)}{by_people}",
-            posts,
+            str(len(one.steps)),
+            f"{messages}+{pages}",
             found,
             style="" if one.well else "bold red",
         )
-    shown.caption = "Seconds after the fault; posts: messages on Slack + pages."
+    shown.caption = (
+        "Seconds after the fault until the alert fired, somebody was paged, a step helped, it was "
+        "closed. Posts: messages on Slack + pages. Found: left as it was found."
+    )
     shown.caption_justify = "left"
     return shown
 
