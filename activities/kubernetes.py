@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import httpx2
 from lightkube import ApiError, AsyncClient
 from lightkube.core.exceptions import ConfigError
+from lightkube.generic_resource import create_namespaced_resource
 from lightkube.models.apps_v1 import Deployment, ReplicaSet
 from lightkube.models.autoscaling_v1 import Scale
 from lightkube.models.autoscaling_v2 import HorizontalPodAutoscaler
@@ -30,6 +31,7 @@ _SAID = 300
 _LOG_LINES = 100
 _MOST_LOG = 8 * 1024
 _SECONDS = 10.0
+_RAW_SET = create_namespaced_resource("apps", "v1", "ReplicaSet", "replicasets")
 Told = TypeVar("Told", Deployment, Scale)
 _RAISED = (httpx2.HTTPError, ConfigError, OSError, ValueError, KeyError, TypeError, AttributeError)
 """By the client library: the last four where an answer is not of the shape that it expects."""
@@ -113,6 +115,12 @@ class Kubernetes:
             ]
         uid = owner.metadata.uid if owner.metadata else None
         return sorted((each for each in found if _owned(each, uid)), key=revision, reverse=True)
+
+    async def template(self, made: str) -> dict[str, Any]:
+        """Read a ReplicaSet's template word for word: what we have no model of is in it too."""
+        async with self._asking():
+            found = await self._client.get(_RAW_SET, made, namespace=self.namespace)
+            return dict(found["spec"]["template"])
 
     async def pods(self, owner: Deployment) -> list[Pod]:
         """List the pods that are the Deployment's and not on their way out, by name."""

@@ -169,9 +169,10 @@ class KubernetesReleases:
         left = [*(each for each in _left(deployment) if each != order.leaving), order.leaving]
         annotations[LEFT] = json.dumps(left[-_MOST_LEFT:])
         version = (meta and meta.resourceVersion) or ""
+        template = _without_hash(await self._kubernetes.template(_name(target)))
         operations: list[dict[str, Any]] = [
             {"op": "test", "path": "/metadata/resourceVersion", "value": version},
-            {"op": "replace", "path": "/spec/template", "value": _template(target)},
+            {"op": "replace", "path": "/spec/template", "value": template},
             {"op": "add", "path": "/metadata/annotations", "value": annotations},
         ]
         await self._kubernetes.replace(operations, dry_run=dry_run)
@@ -190,18 +191,18 @@ def _left(deployment: Deployment) -> list[str]:
     return [str(each) for each in named] if isinstance(named, list) else []
 
 
-def _template(made: ReplicaSet) -> dict[str, Any]:
-    """Give the pods' template without the label that the controller adds."""
-    template = made.spec.template if made.spec else None
-    flat: dict[str, Any] = template.to_dict() if template else {}
-    flat.get("metadata", {}).get("labels", {}).pop(_HASH, None)
-    return flat
+def _without_hash(template: dict[str, Any]) -> dict[str, Any]:
+    """Give a ReplicaSet's template without the label that the controller adds."""
+    template.get("metadata", {}).get("labels", {}).pop(_HASH, None)
+    return template
 
 
 def _same(deployment: Deployment, target: ReplicaSet | None) -> bool:
     """Judge whether the Deployment wants what *target* has, though no pod may have it yet."""
-    wanted = deployment.spec.template.to_dict() if deployment.spec else None
-    return target is not None and wanted == _template(target)
+    if target is None or target.spec is None or deployment.spec is None:
+        return False
+    kept = target.spec.template
+    return bool(kept and deployment.spec.template.to_dict() == _without_hash(kept.to_dict()))
 
 
 def _release(

@@ -93,6 +93,16 @@ async def test_it_goes_back_to_the_named_release_and_remembers_which_was_left(
     assert "pod-template-hash" not in template["metadata"]["labels"]
 
 
+async def test_what_this_program_has_no_model_of_is_gone_back_to_as_well(api, ours, order, good):
+    spec = api.cluster.sets[good]["spec"]["template"]["spec"]
+    spec["fieldOfTheFuture"] = spec["containers"][0]["fieldOfTheFuture"] = "kept"
+
+    await run(ours.releases.rollback, order, await run(ours.releases.rollback_read, order))
+
+    wanted = api.deployment["spec"]["template"]["spec"]
+    assert wanted["fieldOfTheFuture"] == api.container["fieldOfTheFuture"] == "kept"
+
+
 async def test_an_attempt_after_a_crash_does_not_flip_back(api, ours, order, before, good):
     await run(ours.releases.rollback, order, before)
 

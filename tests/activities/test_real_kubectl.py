@@ -4,17 +4,22 @@ import asyncio
 import json
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from activities.processes import RollingRestart, Running
+from activities.rollbacks import Rollback, RollbackBefore
+from activities.switches import SetSwitches, Switch, SwitchValues
 from deploy.gameday.standins.kubernetes import READER, KubernetesStandIn
-from deploy.gameday.standins.kubernetes_objects import scale_of
+from deploy.gameday.standins.kubernetes_objects import normalised, scale_of
+from tests.activities.attempts import run
+from tests.activities.clusters import APP, Platform
 
 KUBECTL = shutil.which("kubectl")
 SPECS = Path(__file__).parents[1] / "fixtures/kubernetes"
-APP = "pravado-api"
 
 judged = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not on PATH")
 
@@ -128,3 +133,51 @@ async def test_kubectl_tries_without_changing_and_is_refused_what_it_may_not(
     assert server.changes == []
     assert "orbidden" in said
     assert "Unauthorized" in wrong or "logged in" in wrong
+
+
+@judged
+async def test_ours_orders_what_kubectl_orders(kubectl, server, deployment, tmp_path):
+    """The same words to the API server, but for our tests of what nobody may have changed."""
+    api = Platform(server)
+    first = api.newest
+    await kubectl("set", "image", f"deployment/{APP}", "api=registry/api:2")
+    second = api.newest
+    server.changes.clear()
+    order = SetSwitches(app=APP, values={Switch.IN_MEMORY_CACHE: "true"})
+    restart = RollingRestart(app=APP, requested_at=datetime(2026, 11, 23, 3, 0, tzinfo=UTC))
+    back = Rollback(app=APP, to=first, leaving=second, requested_at=restart.requested_at)
+
+    await kubectl("rollout", "restart", f"deployment/{APP}")
+    await kubectl("set", "env", f"deployment/{APP}", "USE_IN_MEMORY_CACHE=true")
+    await kubectl("set", "env", f"deployment/{APP}", "USE_IN_MEMORY_CACHE-")
+    await kubectl("rollout", "undo", f"deployment/{APP}", "--to-revision=1")
+    theirs = [body for _, _, body in server.changes]
+    await kubectl("rollout", "undo", f"deployment/{APP}", "--to-revision=2")
+    server.changes.clear()
+    async with api.adapters() as adapters:
+        await run(adapters.processes.rolling_restart, restart, Running(instances=()))
+        unset = SwitchValues(values={Switch.IN_MEMORY_CACHE: None})
+        await run(adapters.switches.set, order, unset)
+        await run(adapters.switches.set_undo, order, unset)
+        leaving = back.model_copy(update={"leaving": api.newest})
+        await run(adapters.releases.rollback, leaving, RollbackBefore(running="", instances=()))
+    ours = [body for _, _, body in server.changes]
+
+    def stamped(body):
+        [(name, _)] = body["spec"]["template"]["metadata"]["annotations"].items()
+        return name
+
+    assert stamped(ours[0]) == stamped(theirs[0])
+    [mine], [their] = (body[1]["spec"]["template"]["spec"]["containers"] for body in (ours, theirs))
+    assert mine == their
+    [mine] = ours[2]["spec"]["template"]["spec"]["containers"]
+    assert mine["env"] == [{"name": "USE_IN_MEMORY_CACHE", "$patch": "delete"}]
+    assert ours[1]["metadata"]["resourceVersion"]
+    templates = [
+        normalised(next(each["value"] for each in body if each["path"] == "/spec/template"))
+        for body in (ours[3], theirs[3])
+    ]
+    assert templates[0] == templates[1]
+    assert ours[3][0]["op"] == "test"
+    said = await kubectl("rollout", "status", f"deployment/{APP}", "--timeout=15s")
+    assert "successfully rolled out" in said

@@ -18,6 +18,7 @@ from deploy.gameday.standins.kubernetes_objects import (
     REVISION,
     deployment_of,
     is_ready,
+    normalised,
     now,
     pod_of,
     set_of,
@@ -58,7 +59,8 @@ class Cluster:
         labels = {"app": name}
         container = {"name": "api", "image": image, "env": [], **more.pop("container", {})}
         meta = self._meta(name, labels=labels, generation=1, annotations={}, **more)
-        deployment = deployment_of(meta, container, replicas, int(self.deadline_seconds))
+        deadline = int(self.deadline_seconds)
+        deployment = deployment_of(meta, normalised(container), replicas, deadline)
         self.deployments[name] = deployment
         self._progress[name] = time.monotonic()
         self.reconcile()
@@ -68,6 +70,7 @@ class Cluster:
         """Keep a changed Deployment; another spec is another generation."""
         old = self.deployments[name]
         new["status"] = old["status"]
+        new["spec"] = {**new["spec"], "template": normalised(new["spec"]["template"])}
         if new["spec"] != old["spec"]:
             new["metadata"]["generation"] = old["metadata"]["generation"] + 1
             if new["spec"]["template"] != old["spec"]["template"]:

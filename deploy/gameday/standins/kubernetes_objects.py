@@ -91,6 +91,14 @@ def without_hash(made: Object) -> Object:
     return template
 
 
+def normalised(value: Any) -> Any:
+    """Leave out what says nothing, as defaulting makes alike what clients write differently."""
+    if isinstance(value, dict):
+        inner = {name: normalised(each) for name, each in value.items()}
+        return {name: each for name, each in inner.items() if each not in (None, {}, [])}
+    return [normalised(each) for each in value] if isinstance(value, list) else value
+
+
 def is_ready(pod: Object) -> bool:
     """Whether a pod says that it is."""
     return any(
