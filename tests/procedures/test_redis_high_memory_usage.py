@@ -193,7 +193,7 @@ def test_no_setting_can_mean_every_key(wrong):
     ("found", "words"),
     [
         pytest.param({}, "queue:emails (list, 12 MiB, never expires)", id="the largest keys"),
-        pytest.param({}, "export (4,000 keys, 40 MiB, 4000 of them never expire)", id="by prefix"),
+        pytest.param({}, "export (4,000 keys, 40 MiB, 4,000 of them never expire)", id="by prefix"),
         pytest.param(
             {"memory": memory(refused_writes=12)}, "12 writes were refused", id="refused writes"
         ),

@@ -66,7 +66,7 @@ def size(count: int) -> str:
 
 
 def _prefix(prefix: Prefix) -> str:
-    never = f", {prefix.without_expiry} of them never expire" if prefix.without_expiry else ""
+    never = f", {prefix.without_expiry:,} of them never expire" if prefix.without_expiry else ""
     others = "others" if prefix.without_expiry else "keys"
     half = (
         f", half of the {others} go within {prefix.expires_in_seconds} s"
@@ -77,7 +77,9 @@ def _prefix(prefix: Prefix) -> str:
 
 
 def _looked(keys: Keys) -> str:
-    return f"all {keys.total}" if keys.complete else f"{keys.scanned} of {keys.total} looked at"
+    return (
+        f"all {keys.total:,}" if keys.complete else f"{keys.scanned:,} of {keys.total:,} looked at"
+    )
 
 
 def _lives(seconds: int | None) -> str:

@@ -87,7 +87,7 @@ class RedisHighMemoryUsage(Procedure):
             order,
             target="redis",
             why="Redis drops an expired key when it is looked at, and finds the others only slowly",
-            effect=f"look at up to {order.walk.keys} keys in at most {order.walk.seconds:.0f} s, "
+            effect=f"look at up to {order.walk.keys:,} keys in at most {order.walk.seconds:.0f} s, "
             "reading only, so that Redis drops the expired ones",
             expect="memory falls by what had expired already",
             risk=Risk.REVERSIBLE,
