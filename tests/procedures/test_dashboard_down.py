@@ -228,8 +228,11 @@ def test_what_could_not_be_read_is_said_with_its_reason():
     assert f"the newest build's log: could not be read: {LATE}" in planned.findings
 
 
-def test_nothing_read_at_all_changes_nothing():
-    assert activities(plan("DashboardDown", {})) == []
+def test_nothing_read_at_all_changes_nothing_and_claims_nothing():
+    planned = plan("DashboardDown", {})
+
+    assert activities(planned) == []
+    assert "is said to be down, and could not be looked at" in planned.cause
 
 
 def test_it_has_recovered_when_it_says_what_it_should():

@@ -73,13 +73,13 @@ class DashboardDown(Procedure):
             )
         if back.to is None or back.live is None:
             return Ladder(
-                cause=f"The dashboard is not well, and there is no way back: {back.against}",
+                cause=f"{_how(looked)}, and there is no way back: {back.against}",
                 findings=findings,
-                when_out=f"Read the build log above, mend it and deploy. {console}",
+                when_out=f"Read the build log, mend it and deploy. {console}",
             )
         doubts = (*self._doubts(seen), *back.doubts)
         return Ladder(
-            cause=f"The dashboard is not well since {back.live.words} was deployed"
+            cause=f"{_how(looked)} since {back.live.words} was deployed"
             + (f"; not certain: {'; '.join(doubts)}" if doubts else ""),
             steps=(self._roll_back(back, back.live, back.to, asks=bool(doubts)),),
             findings=(*findings, _HOLD),
@@ -119,6 +119,12 @@ _HOLD = (
     "after a rollback the next push to production goes over it: hold deployments of the dashboard "
     "until its cause is mended, and tell the author"
 )
+
+
+def _how(looked: DashboardSeen | None) -> str:
+    if looked is None:
+        return "The dashboard is said to be down, and could not be looked at"
+    return "The dashboard is not well"
 
 
 def _ray(looked: DashboardSeen) -> str:
