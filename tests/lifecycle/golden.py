@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from activities.record import Phase, StepState
+from tests.lifecycle.by_evidence import ALL, ByEvidence, first_with_steps
 from tests.lifecycle.drills import ASKS, drill, restart, scale, switch
 from tests.lifecycle.world import QUICK, Story, Town, World, alert, later, library
 
@@ -152,3 +153,34 @@ async def cancelled(town: Town, world: World) -> Story:
     await story.until(lambda r: bool(r.people.taken_over_by))
     await story.pass_time(minutes=3)
     return story
+
+
+def as_the_runbook_says(name: str) -> Golden:
+    """Go by the plan of one procedure, everything approved, until it is over."""
+
+    async def told(town: Town, world: World) -> Story:
+        situations = ALL[name]
+        situation = first_with_steps(situations)
+        given = situations.procedure.severity.value
+        story = await town.fire(
+            alert(name, severity=given, expression="", **situations.labels),
+            policy=QUICK,
+            world=ByEvidence(town, situations, situation),
+        )
+        for _ in range(30):
+            record = await story.until(
+                lambda r: (
+                    (r.question is not None and not r.question.answer)
+                    or r.phase in (Phase.VERIFYING, Phase.WATCHING, Phase.SETTLING)
+                )
+            )
+            if record.question is None or record.question.answer:
+                break
+            await story.act("approve")
+        story.world.up = True
+        return await ended(story)
+
+    return told
+
+
+GOLDEN |= {name: as_the_runbook_says(name) for name in ALL}
