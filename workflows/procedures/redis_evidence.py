@@ -77,9 +77,9 @@ def _prefix(prefix: Prefix) -> str:
 
 
 def _looked(keys: Keys) -> str:
-    return (
-        f"all {keys.total:,}" if keys.complete else f"{keys.scanned:,} of {keys.total:,} looked at"
-    )
+    if keys.complete:
+        return f"all {keys.total:,}"
+    return f"{keys.scanned:,} of {keys.total:,} looked at"
 
 
 def _lives(seconds: int | None) -> str:
