@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from tests.procedures import failing_api as failing
+from tests.procedures import llm
 from tests.procedures import slow_api as latency
 from tests.procedures import test_dashboard_down as dashboard
 from tests.procedures import test_expo_push_service_down as expo
@@ -32,6 +33,9 @@ def every() -> Iterator[Consulted]:
         misses.missed(redis=misses.YOUNG),
         memory.full(),
         dashboard.dashboard(),
+        llm.down(),
+        llm.costly(),
+        llm.limited(),
         database.full(),
         database.full(**database.ROOM),
         pushes.push(failures=pushes.failing(**{pushes.BIG: 1.0, pushes.GONE: 1.0})),
