@@ -11,7 +11,7 @@ from deploy.gameday.shell import Ssh
 
 _BUSY, _ALL_BUSY = 1.0, 0.35
 _LEAKED = 480
-_FLOODED = 130
+_FLOODED = 145
 _DUMPED = 144
 """MiB; each fills what there is on this machine, and no more."""
 _DUMP = "var/lib/pravado/dumps/core.4711"

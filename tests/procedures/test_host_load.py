@@ -214,7 +214,9 @@ def memory(given=None, **found):
         pytest.param(
             {
                 "capacity": ROOMY,
-                "instances": instances(memory_bytes=3000 * MIB, environment={"NODE_HEAP_MB": "4096"}),
+                "instances": instances(
+                    memory_bytes=3000 * MIB, environment={"NODE_HEAP_MB": "4096"}
+                ),
             },
             [ALL],
             id="the limit is as large already",
