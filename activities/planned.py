@@ -52,6 +52,10 @@ class PlannedStep(Kept):
     expect: str = ""
     risk: Risk
     asks: Asks = Asks.POLICY
+    alone_if: Condition | None = None
+    """Looked at just before it is asked about: where it holds then, nobody need be asked."""
+    alone: bool = False
+    """That condition held."""
     undo: bool = False
     """Whether the lifecycle undoes it once the incident has settled."""
     restarts: bool = False

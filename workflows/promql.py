@@ -65,10 +65,14 @@ def failing_throughout(seconds: float) -> str:
     return f"min_over_time({share}) and count_over_time({share}) >= {looks * 0.9:g}"
 
 
+def succeeding_throughout(seconds: float) -> str:
+    """Largest share of requests succeeding over that time; empty unless all of it was measured."""
+    return f"1 - ({failing_throughout(seconds)})"
+
+
 MEMORY_BYTES = f"sum(process_resident_memory_bytes{{{JOB}}})"
 BUSIEST_ROUTES = (
-    "topk(10, sum by (route) "
-    f"(rate(http_request_duration_seconds_sum{{{JOB}}}[{FAST}])))"
+    f"topk(10, sum by (route) (rate(http_request_duration_seconds_sum{{{JOB}}}[{FAST}])))"
 )
 """Seconds a second that are spent in each route: its share of all instances' time."""
 MEMORY_SLOPE = f"sum(deriv(process_resident_memory_bytes{{{JOB}}}[30m]))"

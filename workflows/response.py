@@ -107,6 +107,7 @@ class Response:
             self._handover.hand_over(self._when_out())
             return
         case.enter(Phase.MITIGATING, step.effect)
+        await self._look_whether_alone(step)
         allowed = await self._steps.allowed(step) and not self._stopped()
         if allowed and await self._steps.take(step, self._stopped):
             if step.mends:
@@ -115,6 +116,19 @@ class Response:
                 case.enter(Phase.MITIGATING, "take the next step")
         elif step.read_failed_at is not None:
             await self._wait_for_the_way(step)
+
+    async def _look_whether_alone(self, step: PlannedStep) -> None:
+        """Look once, now that its turn has come, whether nobody need be asked about *step*."""
+        if step.alone_if is None or step.approved_by:
+            return
+        verdict = await self._watcher.watch(
+            "Is it so bad that nobody need be asked?",
+            self._case.policy.verify_every_seconds / 2,
+            condition=step.alone_if,
+            good_looks=1,
+            interrupted=self._stopped,
+        )
+        step.alone = verdict is not None and verdict.outcome is Outcome.RECOVERED
 
     async def _wait_for_the_way(self, step: PlannedStep) -> None:
         """Try *step* again in a while: a short outage of the way to it must not use it up."""

@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.changes import READ, STAGE, UNDO, Staged
-from activities.record import Phase, PlannedStep, StepState
+from activities.record import Asks, Phase, PlannedStep, StepState
 from activities.words import Answer, Done
 from workflows.case import Case, kind_of, why
 from workflows.deadlines import until
@@ -62,7 +62,8 @@ class Steps:
             return False
         if step.approved_by:
             return True
-        verdict = case.policy.decide(step, case.record.severity)
+        asked = step.model_copy(update={"asks": Asks.NEVER}) if step.alone else step
+        verdict = case.policy.decide(asked, case.record.severity)
         if verdict is Verdict.NEVER:
             self._skip(step, "observe mode: I would have done this")
             return False

@@ -138,3 +138,43 @@ async def test_an_outage_that_nothing_ends_asks_for_the_maintenance_page_last(
 
     assert "show every user the maintenance page" in record.asks
     assert [name for name in failing.changes if name != ROLLBACK] == [RESTART]
+
+
+@pytest.mark.parametrize(
+    ("looks", "alone"),
+    [
+        pytest.param([True], True, id="most requests fail for minutes: nobody is asked"),
+        pytest.param([False], False, id="fewer do: people decide"),
+        pytest.param([None], False, id="not measured: people decide"),
+    ],
+)
+async def test_users_are_shielded_alone_only_if_it_is_as_bad_when_the_turn_comes(
+    town: Town, failing: World, looks: list[bool | None], *, alone: bool
+) -> None:
+    failing.answers |= {
+        f"{RESTART}.read": lambda order: None,
+        f"{MAINTENANCE}.read": lambda order: {"on": False},
+        MAINTENANCE: lambda order, before: {"said": "users see the page"},
+    }
+    usual = failing.look
+
+    async def look(condition: Any) -> Any:
+        if condition.kind == "below" and "min_over_time" in condition.expression:
+            failing.looks = list(looks)
+        return await usual(condition)
+
+    failing.look = look
+    failing.fails |= {
+        f"{ROLLBACK}.read": lambda: Refused("not built"),
+        f"{RESTART}.read": lambda: Refused("no way in"),
+    }
+    story = await town.fire(alert(CRITICAL), policy=QUICK, world=failing)
+
+    record = await story.until(
+        lambda r: bool(failing.count(MAINTENANCE)) or r.phase is Phase.ASKING
+    )
+
+    assert bool(failing.count(MAINTENANCE)) is alone, told(record)
+    [page] = [step for step in record.ladder if step.activity == MAINTENANCE]
+    assert page.alone is alone
+    assert "Is it so bad that nobody need be asked?" in told(record)

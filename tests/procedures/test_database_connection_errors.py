@@ -119,16 +119,12 @@ def test_no_slot_left_on_the_server_counts_as_exhausted_and_not_as_down():
     assert PAGE not in activities(planned)
 
 
-@pytest.mark.parametrize(
-    ("failed", "verdict"),
-    [(0.8, Verdict.ACT), (0.4, Verdict.ASK), (None, Verdict.ASK)],
-    ids=["most failed for minutes: alone", "fewer than half failed: asks", "not known: asks"],
-)
-def test_a_database_that_is_down_is_shielded_alone_only_where_most_requests_failed(failed, verdict):
-    planned = errors(**GONE, throughout=value(failed))
+def test_a_database_that_is_down_is_shielded_alone_only_if_most_requests_fail_for_minutes():
+    planned = errors(**GONE, throughout=value(0.8))
 
     assert activities(planned) == [PAGE, LETTER]
-    assert Policy().decide(the(planned, PAGE), Severity.CRITICAL) is verdict
+    assert Policy().decide(the(planned, PAGE), Severity.CRITICAL) is Verdict.ASK
+    assert the(planned, PAGE).alone_if.threshold == 0.5, "looked at when its turn has come"
     assert "no backup database is configured to fail over to" in planned.findings
 
 

@@ -269,23 +269,35 @@ def test_an_outage_is_rolled_back_and_restarted_without_asking():
 
 
 @pytest.mark.parametrize(
-    ("failed", "verdict"),
+    ("failed", "told"),
     [
-        pytest.param(value(0.52), Verdict.ACT, id="most have failed for five minutes: alone"),
-        pytest.param(value(0.5), Verdict.ASK, id="just half have"),
-        pytest.param(value(0.31), Verdict.ASK, id="fewer have"),
-        pytest.param(value(None), Verdict.ASK, id="not measured for all of five minutes"),
-        pytest.param(None, Verdict.ASK, id="could not be read"),
+        pytest.param(value(0.52), "at least 52% failed", id="most have failed for minutes"),
+        pytest.param(value(0.02), "at least 2% failed", id="few have"),
+        pytest.param(None, "not known", id="could not be read"),
     ],
 )
-def test_users_are_shielded_without_asking_only_where_most_requests_have_failed_for_minutes(
-    failed, verdict
-):
+def test_users_are_shielded_after_asking_unless_it_is_as_bad_when_the_turn_comes(failed, told):
     step = the(critical(DEPLOYED, throughout=failed), MAINTENANCE)
 
-    assert Policy().decide(step, Severity.CRITICAL) is verdict
-    assert Policy(mode=Mode.AUTONOMOUS).decide(step, Severity.CRITICAL) is verdict
-    assert Policy().decide(step, Severity.WARNING) is Verdict.ASK, "it has become High meanwhile"
+    assert step.asks is Asks.ALWAYS, "as it is now, for its turn is minutes away"
+    assert step.alone_if.threshold == 0.5
+    assert "[300s:15s]" in step.alone_if.expression
+    assert any(detail.endswith(f"of the last 5 min: {told}") for detail in step.details)
+
+
+@pytest.mark.parametrize(
+    ("mode", "severity", "verdict"),
+    [
+        (Mode.GUARDED, Severity.CRITICAL, Verdict.ACT),
+        (Mode.AUTONOMOUS, Severity.CRITICAL, Verdict.ACT),
+        (Mode.GUARDED, Severity.WARNING, Verdict.ASK),
+        (Mode.OBSERVE, Severity.CRITICAL, Verdict.NEVER),
+    ],
+)
+def test_what_needs_no_asking_is_still_the_policys(mode, severity, verdict):
+    step = the(critical(DEPLOYED), MAINTENANCE).model_copy(update={"asks": Asks.NEVER})
+
+    assert Policy(mode=mode).decide(step, severity) is verdict
 
 
 def test_without_any_evidence_nothing_is_done_alone():

@@ -29,6 +29,7 @@ class Step:
     """What exactly is touched, for the person who approves it."""
     expect: str = ""
     asks: Asks = Asks.POLICY
+    alone_if: Condition | None = None
     undo: bool = False
     restarts: bool = False
     once: bool = False

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from activities.prometheus import Prometheus, Query
 from activities.record import Asks
+from activities.verification import Below
 from workflows import promql
 from workflows.procedures.base import Evidence, Probe, Step
 from workflows.procedures.given import Given
@@ -25,8 +28,20 @@ class ShieldsUsers(GoesIntoMaintenance):
     )
 
     def shield(self, seen: Evidence, *, why: str) -> tuple[Step, ...]:
-        """Plan the maintenance page; alone only where most requests have failed for minutes."""
-        failed = number(seen[self.throughout])
-        # Not known is not for minutes: without data of all of them a person decides.
-        asks = Asks.NEVER if failed is not None and failed > _HALF else Asks.ALWAYS
-        return self.maintenance(seen, why=why, asks=asks)
+        """Plan the maintenance page; nobody is asked where most requests fail for minutes then.
+
+        It is the last step: whether they do is looked at when its turn has come, and not now.
+        """
+        given, failed = self.given, number(seen[self.throughout])
+        expression = promql.succeeding_throughout(given.outage_seconds)
+        lost = Below(
+            expression=promql.within(expression, given.fast_window), threshold=1 - _HALF, unit="%"
+        )
+        minutes = f"{given.outage_seconds / 60:g} min"
+        now = "not known" if failed is None else f"at least {failed:.0%} failed"
+        alone = (
+            f"nobody is asked if most requests have failed for {minutes} when its turn comes; "
+            f"of the last {minutes}: {now}"
+        )
+        shown = self.maintenance(seen, why=why, asks=Asks.ALWAYS)
+        return tuple(replace(each, alone_if=lost, details=(*each.details, alone)) for each in shown)
