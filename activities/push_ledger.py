@@ -42,19 +42,24 @@ _EXPIRE = (
     "UPDATE push_queue SET state = 'expired', claimed_by = %(by)s"
     " WHERE state = 'queued' AND expires_at <= now()"
 )
-_MARK = (
-    "UPDATE push_queue SET state = %(state)s, ticket = %(ticket)s, error = %(error)s"
-    " WHERE id = %(id)s AND claimed_by = %(by)s AND state IN ('claimed', 'unknown')"
-)
-_NOTE = (
-    "INSERT INTO push_receipts (token_id, kind, bytes, error)"
-    " VALUES (%(token_id)s, %(kind)s, %(bytes)s, %(error)s)"
-)
+_MARK = """
+UPDATE push_queue q SET state = n.state, ticket = n.ticket, error = n.error
+FROM unnest(%(id)s::bigint[], %(state)s::text[], %(ticket)s::text[], %(error)s::text[])
+  AS n (id, state, ticket, error)
+WHERE q.id = n.id AND q.claimed_by = %(by)s AND q.state IN ('claimed', 'unknown')
+"""
+_NOTE = """
+INSERT INTO push_receipts (token_id, kind, bytes, error)
+SELECT * FROM unnest(%(token_id)s::bigint[], %(kind)s::text[], %(bytes)s::int[], %(error)s::text[])
+"""
 _AWAITED = """
 SELECT id, token_id, kind, ticket FROM push_queue
 WHERE state = 'sent' AND receipt = '' AND claimed_by = %(by)s ORDER BY id LIMIT %(most)s
 """
-_RECEIVED = "UPDATE push_queue SET receipt = %(receipt)s WHERE id = %(id)s"
+_RECEIVED = """
+UPDATE push_queue q SET receipt = n.receipt
+FROM unnest(%(id)s::bigint[], %(receipt)s::text[]) AS n (id, receipt) WHERE q.id = n.id
+"""
 _COUNTS = """
 SELECT state, receipt, count(*)::int AS count FROM push_queue WHERE claimed_by = %(by)s
 GROUP BY 1, 2
@@ -178,13 +183,13 @@ class Ledger:
             [
                 {
                     "id": row.id,
-                    "by": self._by,
                     "state": state,
                     "ticket": ticket.id,
                     "error": ticket.error[:_MOST_ERROR],
                 }
                 for row, state, ticket in told
             ],
+            by=self._by,
         )
 
     async def _write(self, statement: str, given: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -192,7 +197,8 @@ class Ledger:
             await cursor.execute(statement.encode(), given)
             return await cursor.fetchall() if cursor.description else []
 
-    async def _many(self, statement: str, given: Sequence[Mapping[str, Any]]) -> None:
+    async def _many(self, statement: str, given: Sequence[Mapping[str, Any]], **more: Any) -> None:
+        """Carry out one statement about many rows: a column of values for each name."""
         if given:
-            async with writing(self._database) as cursor:
-                await cursor.executemany(statement.encode(), given)
+            columns = {name: [each[name] for each in given] for name in given[0]}
+            await self._write(statement, columns | more)

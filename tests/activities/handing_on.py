@@ -24,8 +24,9 @@ class HandingOn:
         self.clients = 0
         self.port = 0
 
-    async def begin(self) -> None:
-        packet = struct.pack("!i", 196608) + b"user\0postgres\0database\0postgres\0\0"
+    async def begin(self, database: str) -> None:
+        named = f"user\0postgres\0database\0{database}\0\0".encode()
+        packet = struct.pack("!i", 196608) + named
         self._writer.write(struct.pack("!i", len(packet) + 4) + packet)
         while True:
             kind, message = await _message(self._reader)
@@ -75,11 +76,13 @@ async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 
 
 @asynccontextmanager
-async def handing_on(port: int, *, says: bool) -> AsyncIterator[HandingOn]:
+async def handing_on(
+    port: int, *, says: bool, database: str = "postgres"
+) -> AsyncIterator[HandingOn]:
     """Serve a pooler in front of the PostgreSQL at *port*."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     pooler = HandingOn(reader, writer, says=says)
-    await pooler.begin()
+    await pooler.begin(database)
     server = await asyncio.start_server(pooler.serve, "127.0.0.1", 0)
     pooler.port = server.sockets[0].getsockname()[1]
     try:

@@ -2,10 +2,16 @@
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime
 
+import psycopg
 import pytest
+from pydantic import SecretStr
 
 from activities.changes import Targets
+from activities.expo_api import Ticket
+from activities.postgres_connection import Database
+from activities.push_ledger import Ledger
 from activities.push_mail import EmailUrgent, PushMail
 from activities.push_records import Lately, PushRecords
 from activities.push_tokens import PushTokens, RemoveTokens
@@ -13,6 +19,7 @@ from activities.smtp import MailServer, Smtp
 from activities.words import Nothing
 from deploy.gameday.standins.faults import dropped, outage, rate_limited
 from deploy.gameday.standins.smtp import Fault, SmtpStandIn
+from tests.activities.handing_on import handing_on
 from tests.activities.pushes import empty, failing, phone, run
 
 # Draining
@@ -288,3 +295,28 @@ async def test_the_queue_is_counted(platform, database) -> None:
     await platform.queue(4, lives="-1 second")
     found = await run(PushRecords(database).queue, Nothing())
     assert (found.waiting, found.urgent, found.expired, found.unknown) == (3, 1, 1, 0)
+
+
+# Behind a pooler
+
+
+@pytest.mark.parametrize("says", [True, False], ids=["refuses options", "lets options fall"])
+async def test_behind_a_pooler_it_writes_all_the_same_and_leaves_no_setting(
+    postgres, platform, says
+) -> None:
+    settings = "SELECT name FROM pg_settings WHERE source = 'session'"
+    await platform.queue(1, 2, 3)
+    async with handing_on(postgres.server.port, says=says, database="pushes") as pooler:
+        url = f"postgresql://postgres@127.0.0.1:{pooler.port}/pushes"
+        async with Database(SecretStr(url)) as pooled:
+            ledger = Ledger(pooled, "push:1")
+            rows = await ledger.claim(2, datetime.now(UTC))
+            await ledger.ticketed(
+                [(rows[0], Ticket(id="t")), (rows[1], Ticket(error=GONE))],
+                {row.id: 90 for row in rows},
+            )
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as other:
+            left = {name for (name,) in await (await other.execute(settings)).fetchall()}
+    assert await platform.states() == ["sent", "failed", "queued"]
+    assert await platform.ask("SELECT token_id, error FROM push_receipts") == [(2, GONE)]
+    assert not left & {"default_transaction_read_only", "statement_timeout", "lock_timeout"}
