@@ -278,7 +278,11 @@ def test_email_and_expo_are_set_up_by_their_sections(given):
             id="phone",
         ),
         pytest.param(
-            {"POLICY__PHONES": '{"on-call": ["priya"]}'}, "priya has no push token", id="no token"
+            {
+                "POLICY__PHONES": '{"on-call": ["priya"]}',
+                "EXPO__PHONES": json.dumps({"sam": PHONE}),
+            },
+            "priya has no push token", id="no token"
         ),
         pytest.param(
             {"POLICY__PHONES": '{"janitor": []}'}, "no severity has a level 'janitor'", id="level"
@@ -293,3 +297,9 @@ def test_what_email_and_expo_are_set_to_is_checked(given, variables, said):
 
     assert said in str(wrong.value)
     assert SECRET not in str(wrong.value)
+
+
+def test_a_door_knows_whose_phones_ring_and_no_push_token(given):
+    given(POLICY__PHONES='{"on-call": ["priya"]}')
+
+    assert load().policy.phones == {"on-call": ("priya",)}
