@@ -51,7 +51,7 @@ SITUATIONS = (
         ),
         by_hand="""\
 psql "$DATABASE_URL" -c "SELECT error, count(*) FROM push_receipts
-       WHERE read_at > now() - interval '1 hour' GROUP BY 1 ORDER BY 2 DESC"
+       WHERE at > now() - interval '1 hour' GROUP BY 1 ORDER BY 2 DESC"
 PUSH_MINIMAL_PAYLOAD=true pm2 restart pravado-api --update-env    # MessageTooBig
 PUSH_RATE_PER_SECOND=50 pm2 restart pravado-api --update-env      # MessageRateExceeded
 # InvalidCredentials: renew EXPO_ACCESS_TOKEN at https://expo.dev; remove no token meanwhile
