@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Protocol
 
 import httpx
 from temporalio import activity
@@ -46,6 +47,8 @@ class Trouble(StrEnum):
     DNS = "its name cannot be resolved"
     TLS = "its certificate cannot be trusted"
     STOPPED = "the instance does not run"
+    NOT_READY = "its readiness check fails"
+    """As the node of a pod sees it."""
 
     @property
     def means_down(self) -> bool:
@@ -152,6 +155,13 @@ class ApiHealth:
             return _of_error(error), type(error).__name__
 
 
+class OnHost(Protocol):
+    """Looks at every instance where it runs."""
+
+    async def on_host(self, ask: Nothing) -> HostHealth:
+        """Look at each three times."""
+
+
 class ApiOnHost:
     """Asks every instance of the API on its own host."""
 
@@ -224,7 +234,7 @@ class ApiOnHost:
         return int(said) if said.isdecimal() else self._port or None
 
 
-async def everywhere(outside: ApiHealth, host: ApiOnHost | None) -> Sample:
+async def everywhere(outside: ApiHealth, host: OnHost | None) -> Sample:
     """Take one sample of "the API is healthy on every instance", from both places."""
     now = datetime.now(UTC)
     looks = [_from_outside(outside), *([_from_host(host)] if host is not None else [])]
@@ -247,7 +257,7 @@ async def _from_outside(outside: ApiHealth) -> tuple[bool | None, str]:
     return (False if found.trouble.means_down else None), note
 
 
-async def _from_host(host: ApiOnHost) -> tuple[bool | None, str]:
+async def _from_host(host: OnHost) -> tuple[bool | None, str]:
     try:
         found = await host.on_host(Nothing())
     except Failed as failed:

@@ -44,16 +44,7 @@ class KubernetesApp:
     async def processes(self) -> Processes:
         """List the pods, with what is known of them and of who else has a say."""
         deployment = await self.kubernetes.deployment()
-        pods = await self.kubernetes.pods(deployment)
-        container = self.kubernetes.container(deployment).name
-        instances = tuple(
-            _process(number, pod, container, self._variables) for number, pod in enumerate(pods)
-        )
-        agreed = (
-            set.intersection(*(set(each.environment.items()) for each in instances))
-            if (instances)
-            else set()
-        )
+        instances, agreed = await self.pods(deployment)
         now = rollout(deployment)
         notes = (
             *await self._owners(deployment),
@@ -62,8 +53,18 @@ class KubernetesApp:
             *await self._warned(),
         )
         return Processes(
-            app=self.kubernetes.name, instances=instances, environment=dict(agreed), notes=notes
+            app=self.kubernetes.name, instances=instances, environment=agreed, notes=notes
         )
+
+    async def pods(self, deployment: Deployment) -> tuple[tuple[Process, ...], dict[str, str]]:
+        """List the pods as instances, and the switches on which they agree."""
+        container = self.kubernetes.container(deployment).name
+        pods = await self.kubernetes.pods(deployment)
+        instances = tuple(
+            _process(number, pod, container, self._variables) for number, pod in enumerate(pods)
+        )
+        sets = [set(each.environment.items()) for each in instances]
+        return instances, dict(set.intersection(*sets)) if sets else {}
 
     async def still(self) -> Deployment:
         """Read the Deployment, which must not be rolling out anything nor be paused."""

@@ -12,7 +12,6 @@ import httpx
 from activities.alertmanager import Alertmanager
 from activities.changes import Targets
 from activities.coordination import Coordination
-from activities.deployments import Source
 from activities.errors import NotConfigured
 from activities.health import Health
 from activities.host import Host, HostNames
@@ -44,7 +43,7 @@ from activities.verification import Condition, Sample, Verification
 from workers.cache_parts import cache
 from workers.deployment_parts import deployments
 from workers.infrastructure_parts import infrastructure
-from workers.kubernetes_parts import KUBERNETES, PM2, kubernetes
+from workers.kubernetes_parts import KUBERNETES, PM2, Clustered, kubernetes
 from workers.llm_parts import language_models
 from workers.looks import answering, careful, in_order
 from workers.outage_parts import outage
@@ -81,12 +80,14 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
             await _postgres(parts, settings, targets, stack)
             ssh = _ssh(settings)
             host, keeper = _host(parts, settings, targets, http, ssh)
-            told: list[Source] = []
+            cluster: Clustered | None = None
             if settings.processes.kind == KUBERNETES:
-                keeper, history = await kubernetes(parts, settings, targets, http, stack)
-                told.append(history)
+                cluster = await kubernetes(parts, settings, targets, http, stack)
+                keeper = cluster.keeper
+            told = [cluster.history] if cluster else []
             deployments(parts, settings, http, told, host=host, keeper=keeper, prometheus=measured)
-            infrastructure(parts, settings, targets, http, ssh)
+            health = cluster.health if cluster else None
+            infrastructure(parts, settings, targets, http, ssh=ssh, cluster=health)
             await _telling(parts, settings, http, stack)
             outside_looks(parts, settings, targets, http)
             await outage(parts, settings, ssh=ssh, targets=targets, http=http, stack=stack)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from typing import NamedTuple
 
 import httpx
 
+from activities.api_health import OnHost
 from activities.changes import Targets
 from activities.deployments import Source
 from activities.health import Health
@@ -17,18 +19,27 @@ from workers.settings import Settings, SettingsWrong, variable
 PM2, KUBERNETES = "pm2", "kubernetes"
 
 
+class Clustered(NamedTuple):
+    """What a cluster tells instead of a host."""
+
+    keeper: Keeper
+    history: Source
+    health: OnHost
+
+
 async def kubernetes(
     parts: Parts,
     settings: Settings,
     targets: Targets,
     http: httpx.AsyncClient,
     stack: AsyncExitStack,
-) -> tuple[Keeper, Source]:
-    """Add the activities on a Deployment; give who keeps its releases, and who tells of them."""
+) -> Clustered:
+    """Add the activities on a Deployment; give what others build upon."""
     try:
         from activities.kubernetes import Kubernetes
         from activities.kubernetes_app import KubernetesApp
         from activities.kubernetes_client import connect
+        from activities.kubernetes_health import KubernetesHealth
         from activities.kubernetes_processes import KubernetesProcesses
         from activities.kubernetes_releases import KubernetesHistory, KubernetesReleases
         from activities.kubernetes_switches import KubernetesSwitches
@@ -60,4 +71,4 @@ async def kubernetes(
     )
     releases = KubernetesReleases(app)
     parts.add(KubernetesProcesses(app), KubernetesSwitches(app, declared=declared), releases)
-    return releases, KubernetesHistory(app)
+    return Clustered(releases, KubernetesHistory(app), KubernetesHealth(app))
