@@ -134,7 +134,7 @@ def test_nothing_is_done_when_nothing_can_be_read():
 def test_a_removal_names_what_goes_and_cannot_be_undone():
     step = the(push(), REMOVE)
     assert step.order["ids"] == list(range(1, 401))
-    assert "400 of 100000 push tokens (0.4% are dead)" in step.effect
+    assert step.effect.startswith("remove 400 dead push tokens (0.4% of 100000);")
     assert step.details == [f"ids in push_tokens: {', '.join(map(str, range(1, 21)))} and 380 more"]
     assert (step.risk, step.undo, step.target) == (Risk.DESTRUCTIVE, False, "push tokens")
 
@@ -142,6 +142,7 @@ def test_a_removal_names_what_goes_and_cannot_be_undone():
 def test_no_more_are_removed_at_a_time_than_can_be_named():
     planned = push(tokens=tokens(1500, total=1_000_000))
     assert len(the(planned, REMOVE).order["ids"]) == 1000
+    assert "1000 of the 1500 dead push tokens" in the(planned, REMOVE).effect
     assert "500 more dead tokens are left for the next time" in planned.findings
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from activities.alerts import Alert
-from activities.expo_api import CREDENTIALS, NOT_REGISTERED
+from activities.expo_api import CREDENTIALS, MOST_BYTES, NOT_REGISTERED
 from activities.prometheus import Prometheus, SeriesQuery
 from activities.push_records import Lately, PushReceipts, PushRecords
 from activities.push_tokens import TARGET, PushTokens, RemoveTokens
@@ -57,7 +57,6 @@ class HighPushNotificationFailureRate(SeesExpo):
         named = ", ".join(f"{share:.0%} {error}" for error, share in shares.items())
         findings = (
             *seen.unread(self.probes()),
-            *([f"failures by type: {named}"] if named else []),
             *_too_big(seen[self.receipts]),
             *self.said_of_expo(seen),
         )
@@ -69,9 +68,9 @@ class HighPushNotificationFailureRate(SeesExpo):
             cause = "Expo itself is down: ExpoPushServiceDown is about that"
             return Ladder(cause, (), findings, "Wait for Expo, and queue meanwhile.")
         counting = [error for error, share in shares.items() if share >= _COUNTS]
-        if refused := [error for error in counting if error in CREDENTIALS]:
+        if CREDENTIALS & set(counting):
             return Ladder(
-                cause=f"{refused[0]}: the app's push credentials are refused",
+                cause=f"the app's push credentials are refused: {named}",
                 findings=findings,
                 when_out="Renew EXPO_ACCESS_TOKEN and the app's keys at Apple and Google "
                 f"({self.given.expo_console}); removing tokens would cost good ones.",
@@ -110,8 +109,10 @@ class HighPushNotificationFailureRate(SeesExpo):
         if not tokens.ids:
             said = f"{tokens.once} tokens said {NOT_REGISTERED}, none twice a day apart"
             return (), (f"{said}: none is removed yet",)
+        rest = tokens.dead - len(tokens.ids)
         many = tokens.ratio > self.given.push_dead_most_ratio
-        share = f"{len(tokens.ids)} of {tokens.total} push tokens ({tokens.ratio:.1%} are dead)"
+        some = f"{len(tokens.ids)} of the " if rest > 0 else ""
+        share = f"{some}{tokens.dead} dead push tokens ({tokens.ratio:.1%} of {tokens.total})"
         shown = ", ".join(map(str, tokens.ids[:_MOST_NAMED]))
         more = len(tokens.ids) - _MOST_NAMED
         suspicion = "so many at once: first make sure that the push credentials are right"
@@ -130,24 +131,25 @@ class HighPushNotificationFailureRate(SeesExpo):
             risk=Risk.DESTRUCTIVE,
             asks=Asks.ALWAYS if many else Asks.POLICY,
         )
-        rest = tokens.dead - len(tokens.ids)
         findings = [f"{rest} more dead tokens are left for the next time"] if rest > 0 else []
         return (removal,), (*([suspicion] if many else []), *findings)
 
     def _send_less(self, seen: Evidence, counting: list[str]) -> Planned:
         """Plan smaller and slower notifications, both in one restart."""
         values: dict[Switch, str] = {}
-        findings = []
+        why, findings = [], []
         if _TOO_BIG in counting:
             if self.present(seen, Switch.PUSH_MINIMAL_PAYLOAD) == "true":
                 findings.append("the payload is minimal already, and still too big: see what is in")
             else:
                 values[Switch.PUSH_MINIMAL_PAYLOAD] = "true"
+                why.append(f"a phone takes at most {MOST_BYTES} bytes")
         if _TOO_MANY & set(counting):
             present = self.present(seen, Switch.PUSH_RATE_PER_SECOND)
             rate = present if present.isdecimal() else self.given.default(_RATE)
             if int(rate) > 1:
                 values[_RATE] = str(int(rate) // 2)
+                why.append("only so many are taken in a while")
             else:
                 findings.append("one notification a second is sent already: it gets no slower")
         if not values:
@@ -158,7 +160,7 @@ class HighPushNotificationFailureRate(SeesExpo):
         change = self.set_switches(
             seen,
             values,
-            why="Expo takes at most 4096 bytes each, and only so many for one phone",
+            why="; ".join(why),
             expect="fewer notifications fail within a minute of the restart",
             asks=Asks.POLICY if known_now else Asks.ALWAYS,
         )
