@@ -180,6 +180,8 @@ class Record(Kept):
     findings: list[str] = Field(default_factory=list)
     when_out: str = ""
     """What the procedure says to people when its ladder has run out."""
+    waits: bool = False
+    """Whether it then waits for somebody else, as long as users are kept away."""
     ladder: list[PlannedStep] = Field(default_factory=list)
     past_steps: list[PlannedStep] = Field(default_factory=list)
     """Steps of earlier ladders of this incident: what was tried is known."""
@@ -281,15 +283,9 @@ class Record(Kept):
         return [*self.past_steps, *self.ladder]
 
     @property
-    def blinded(self) -> bool:
-        """Whether users are kept away, so that nothing can be read off their traffic."""
-        return any(step.blinds for step in self.steps)
-
-    @property
-    def condition(self) -> Condition | None:
-        """What recovery is measured by now: behind a maintenance page by other means."""
-        behind = next((step.behind for step in reversed(self.steps) if step.blinds), None)
-        return behind or (self.facts.condition if self.facts else None)
+    def behind(self) -> Condition | None:
+        """What recovery is measured by while users are kept away; None: they are not."""
+        return next((step.behind for step in reversed(self.steps) if step.blinds), None)
 
     @property
     def temporary(self) -> list[PlannedStep]:

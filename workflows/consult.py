@@ -51,6 +51,7 @@ class Plan(Answer):
     steps: tuple[PlannedStep, ...]
     findings: tuple[str, ...]
     when_out: str
+    waits: bool = False
 
 
 class Consulted(Answer):
@@ -117,4 +118,5 @@ def _plan(procedure: Procedure, alert: Alert, evidence: Evidence) -> Plan:
         steps=tuple(step.planned() for step in ladder.steps),
         findings=ladder.findings,
         when_out=ladder.when_out,
+        waits=ladder.waits,
     )

@@ -108,7 +108,7 @@ def eta(record: Record, policy: Policy) -> str:
     if record.phase is Phase.RESOLVED:
         return "over"
     if record.phase in (Phase.MITIGATING, Phase.VERIFYING) and any(
-        step.state in (StepState.RUNNING, StepState.DONE) for step in record.ladder
+        step.mends and step.state in (StepState.RUNNING, StepState.DONE) for step in record.ladder
     ):
         return f"{words(policy.verify_seconds * policy.pace)} if the present step helps"
     if record.phase in (Phase.SETTLING, Phase.UNDOING):

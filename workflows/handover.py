@@ -72,6 +72,39 @@ class Handover:
         known_for = self._case.policy.seconds(2 * self._case.severity_policy.respond_seconds)
         return paged is not None and paged + known_for > self._case.now
 
+    async def wait(self, reason: str) -> None:
+        """Wait for one quiet interval for somebody else: users are kept away, nobody is woken anew.
+
+        The page's own clocks go on: its updates, its half-time, its expiry.
+        """
+        case, record, policy = self._case, self._record, self._case.policy
+        case.enter(Phase.MITIGATING, "wait until it is back")
+        if record.handed_over_why != reason:
+            record.handed_over_why = reason
+            case.note("phase", f"waiting: {reason}")
+            case.tell(reason, *record.findings)
+        verdict = await self._watcher.watch(
+            "Is it back?",
+            policy.quiet_seconds,
+            every_seconds=policy.watch_every_seconds,
+            interrupted=self._called_off,
+        )
+        if verdict is None or self._called_off():
+            return
+        if verdict.outcome is Outcome.RECOVERED:
+            record.mitigated_at = record.mitigated_at or case.now
+            case.note("phase", "it is back", tell=True)
+            case.enter(Phase.SETTLING)
+        elif verdict.outcome is Outcome.UNKNOWN:
+            self.hand_over(f"whether it is back cannot be seen: {verdict.said}")
+        else:
+            await self._reconciliation.compare()
+
+    def _called_off(self) -> bool:
+        record = self._record
+        taken = bool(record.people.taken_over_by)
+        return self._moved_on() or taken or self._case.held or not record.behind
+
     async def watch(self) -> None:
         """Watch for one quiet interval, then compare with Alertmanager."""
         case, record, policy = self._case, self._record, self._case.policy

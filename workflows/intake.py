@@ -135,7 +135,7 @@ class Intake:
     def weigh(self) -> None:
         """Take the severity of the worst alert that fires; with none firing it stays."""
         record = self._case.record
-        if not record.firing or record.blinded:
+        if not record.firing or record.behind:
             return
         worst = max((state.alert for state in record.firing), key=record.rank)
         severity = record.severity_of(worst)

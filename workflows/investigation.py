@@ -111,7 +111,7 @@ class Investigation:
         case, record, plan = self._case, self._case.record, answered.plan
         if plan is None:
             return
-        record.cause, record.when_out = plan.cause, plan.when_out
+        record.cause, record.when_out, record.waits = plan.cause, plan.when_out, plan.waits
         record.findings = [*plan.findings, *gone(record)]
         record.ladder = [step.model_copy(deep=True) for step in plan.steps]
         intended = [

@@ -85,10 +85,11 @@ class Renewal:
         case = self._case
         if step.half_time_at is not None and step.half_time_at <= case.now:
             step.half_time_at = None
-            case.call(
-                f"half of its time is over, and it is still needed: {step.effect}. "
-                "It is renewed until you end it or it is well"
-            )
+            if not step.share:  # else users are coming back already
+                case.call(
+                    f"half of its time is over, and it is still needed: {step.effect}. "
+                    "It is renewed until you end it or it is well"
+                )
         if step.renew_at is None or step.renew_at > case.now:
             return
         step.renew_at = case.after(step.renew_seconds)

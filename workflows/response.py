@@ -103,6 +103,9 @@ class Response:
             case.enter(Phase.SETTLING)
             return
         step = self._steps.next()
+        if step is None and record.waits and record.behind:
+            await self._handover.wait(self._when_out())
+            return
         if step is None:
             self._handover.hand_over(self._when_out())
             return

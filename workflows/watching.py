@@ -48,7 +48,7 @@ class Watcher:
         window = policy.seconds(seconds)
         started = case.now
         ask = Watch(
-            condition=condition or record.condition or record.facts.condition,
+            condition=condition or record.behind or record.facts.condition,
             window_seconds=window.total_seconds(),
             every_seconds=every.total_seconds(),
             hold=hold,

@@ -4,15 +4,16 @@ import asyncio
 import os
 import re
 import shlex
-import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from deploy.gameday import units
+from deploy.gameday import database_commands, units
+from deploy.gameday.machine_commands import MachineCommands
 from deploy.gameday.pm2 import APP, Pm2, Refused
+from deploy.gameday.releases import ReleaseFolders
+from deploy.gameday.said import Said
 
 DEPLOY_LOG = "/var/lib/pravado/deployments.log"
 """Where the deploy log is, as seen by who logs in."""
@@ -23,20 +24,22 @@ _NEVER = re.compile(r"PATH|PORT|DATABASE_URL|REDIS_URL|LD_.*|DYLD_.*|PYTHON.*")
 """What an instance needs in order to start is not for a switch to change."""
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a command printed, and how it ended."""
-
-    out: str = ""
-    error: str = ""
-    code: int = 0
-
-
 class Commands:
     """The commands, each acting on the real processes of this machine."""
 
-    def __init__(self, pm2: Pm2, redis: units.Redis, deployments: Path, slow: Path) -> None:
+    def __init__(
+        self,
+        pm2: Pm2,
+        redis: units.Redis,
+        deployments: Path,
+        slow: Path,
+        *,
+        machine: MachineCommands,
+        releases: ReleaseFolders,
+    ) -> None:
         self._pm2 = pm2
+        self._releases = releases
+        self._machine = machine
         self._redis = redis
         self._deployments = deployments
         self._slow = slow
@@ -49,11 +52,13 @@ class Commands:
         except ValueError as error:
             return Said(error=f"the command cannot be read: {error}\n", code=2)
         try:
-            said = self._measure(words) or await self._look(words)
+            said = self._measure(words) or await database_commands.look(words)
+            said = said or await self._look(words) or await self._machine.run(words)
             if said is not None:
                 await asyncio.sleep(units.seconds(self._slow))
                 return said
-            return await self._act(words) or _unknown(line)
+            done = await self._switch(words) or await self._keep(words) or await self._act(words)
+            return done or _unknown(line)
         except Refused as refused:
             return Said(error=f"{refused}\n", code=1)
 
@@ -63,15 +68,8 @@ class Commands:
             case ["date", "+%s.%N"]:
                 now = time.time_ns()
                 text = f"{now // 10**9}.{now % 10**9:09}\n"
-            case ["nproc"]:
-                text = f"{os.cpu_count()}\n"
             case ["cat", "/proc/loadavg"]:
                 text = _load()
-            case ["free", "-b"]:
-                text = _memory()
-            case ["df", "-B1", "--output=target,size,avail", "/"]:
-                disk = shutil.disk_usage("/")
-                text = f"Mounted on 1B-blocks Avail\n/ {disk.total} {disk.free}\n"
             case ["tail", "-n", lines, path] if path == DEPLOY_LOG and _count(lines):
                 kept = self._deployments.read_text().splitlines(keepends=True)
                 text = "".join(kept[-int(lines) :] if int(lines) else [])
@@ -89,9 +87,28 @@ class Commands:
                 known = unit.removesuffix(".service") == units.UNIT
                 return Said(await self._redis.show(names) if known else units.not_found(names))
             case ["pm2", "jlist"]:
-                return Said(await self._pm2.jlist())
+                return Said(self._machine.disks.told(await self._pm2.jlist()))
             case ["pm2", "logs", name, "--lines", lines, "--nostream"] if _count(lines):
-                return Said(self._pm2.logs(int(lines)) if name == APP else "")
+                said = self._pm2.logs(int(lines)) if name == APP else ""
+                return Said(self._machine.disks.told(said))
+            case ["pm2", "get", "pm2-logrotate"]:
+                return Said(self._pm2.rotation())
+        return None
+
+    async def _switch(self, words: list[str]) -> Said | None:
+        """Carry out what belongs to switching releases."""
+        if words[:2] == ["pm2", "reload"] and len(words) == 3:
+            return Said(await self._pm2.reload(words[2]))
+        done = await self._releases.said(words)
+        return None if done is None else Said(*done)
+
+    async def _keep(self, words: list[str]) -> Said | None:
+        """Carry out what changes the logs that pm2 keeps."""
+        match words:
+            case ["pm2", "flush", name] if name == APP:
+                return Said(await self._pm2.flush())
+            case ["pm2", "set", key, value] if key.startswith("pm2-logrotate:"):
+                return Said(self._pm2.set_rotation(key.partition(":")[2], value))
         return None
 
     async def _act(self, words: list[str]) -> Said | None:
@@ -142,17 +159,3 @@ async def _ping(host: str, port: int) -> Said:
 def _load() -> str:
     load = " ".join(f"{value:.2f}" for value in os.getloadavg())
     return f"{load} 1/{len(psutil.pids())} {os.getpid()}\n"
-
-
-def _memory() -> str:
-    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
-    cached = getattr(memory, "buffers", 0) + getattr(memory, "cached", 0)
-    shared = getattr(memory, "shared", 0)
-    rows = [
-        ("", "total", "used", "free", "shared", "buff/cache", "available"),
-        ("Mem:", memory.total, memory.used, memory.free, shared, cached, memory.available),
-        ("Swap:", swap.total, swap.used, swap.free),
-    ]
-    return "".join(
-        f"{row[0]:<6}" + " ".join(f"{value:>14}" for value in row[1:]) + "\n" for row in rows
-    )

@@ -17,8 +17,10 @@ from activities.words import Risk
 from deploy.gameday.cached_routes import WARM_UP
 from deploy.gameday.llm import THROTTLE
 from deploy.gameday.llm_throttle import TOKEN
+from deploy.gameday.machine import LOGS
 from deploy.gameday.outside import Outside
 from deploy.gameday.platform import Platform
+from deploy.gameday.releases import ROOT
 from deploy.gameday.standins.pagerduty import PagerDutyStandIn
 from deploy.gameday.standins.slack import SlackStandIn
 from deploy.local.data import kept_token
@@ -75,6 +77,7 @@ class Day:
         async with contextlib.AsyncExitStack() as starting:
             await starting.enter_async_context(self.outside)
             self.platform = self._platform()
+            self.outside.edge.origin = self.platform.api_url
             (self.folder / _SETTINGS).touch()
             self.stack = Stack(
                 self.folder / "responder",
@@ -113,6 +116,7 @@ class Day:
             webhook_token=self._token.get_secret_value(),
             rules=rules_yaml(window=_WINDOW, hold=_HOLD, hour=_HOUR),
             environment=self.outside.environment(),
+            front=self.outside.edge.url,
         )
 
     async def _begin(self) -> None:
@@ -142,14 +146,27 @@ class Day:
             "HOST__KNOWN_HOSTS_FILE": platform.ssh.known_hosts,
             "HOST__REDIS_PORT": platform.redis_port,
             "HOST__UNITS": ["redis"],
+            "RELEASES__ROOT": ROOT,
             "HOST__DEPLOY_LOG": platform.deploy_log,
             "PROCESSES__HEALTH_URL": platform.health_url,
             "CACHE__WARM_UP_URL": f"{platform.api_url}{WARM_UP}",
             "CACHE__WARM_UP_TOKEN": platform.warm_up_token,
+            "DISK__LOG_FOLDER": f"/{LOGS}",
+            "DISK__ARCHIVE_FOLDER": "/mnt/archive",
             "PROCESSES__RAMP_SECONDS": 0.5,
             "PROCESSES__SETTLE_SECONDS": 0.5,
             "LLM__THROTTLE_URL": f"{platform.api_url}{THROTTLE}",
             "LLM__THROTTLE_TOKEN": TOKEN,
+            "REACH__DATABASE_HOST": "127.0.0.1",
+            "REACH__DATABASE_PORT": platform.database_port,
+            "INTEGRITY__ASSERTIONS": [
+                {"name": "organizations", "statement": "SELECT count(*) > 0 FROM organizations"},
+                {
+                    "name": "members",
+                    "statement": "SELECT NOT EXISTS (SELECT FROM users u LEFT JOIN organizations o"
+                    " ON o.id = u.organization_id WHERE o.id IS NULL)",
+                },
+            ],
             **self.outside.settings(),
             "POLICY": {
                 **self._policy,
@@ -162,15 +179,21 @@ class Day:
                 # No game day is long enough for a Redis that has run for an hour.
                 "redis_young_seconds": 3,
                 "pool_size": 4,
+                "pool_size_recover": 8,
+                "idle_in_transaction_seconds": 1.5,
                 # Less than the alert's hold: whatever raised it has lasted longer by then.
                 "long_statement_seconds": 1.5,
                 "fast_window": _FAST_WINDOW,
+                "llm_slow_seconds": 1.5,
+                # One machine carries them all, so their disk is one.
+                "database_on_api_host": True,
                 "pace_window": _HOUR,
                 "baseline_offset": _BASELINE,
                 # Its users do not wait for seconds either.
                 "llm_backoff_milliseconds": 100,
                 # The whole platform, the responder and Temporal share these few cores.
                 "load_high_ratio": 50,
+                "runaway_percent": 60,
             },
         }
         passed = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}

@@ -7,8 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from activities.edge import BYPASS_HEADER, Edge, Flag
 from deploy.gameday import llm, probe_collector, push
-from deploy.gameday.standins import pages
+from deploy.gameday.standins import cloudflare_kv, edge, pages
 from deploy.gameday.standins.__main__ import ROUTING_KEY, TOKEN
 from deploy.gameday.standins.anthropic import AnthropicStandIn
 from deploy.gameday.standins.expo import ExpoStandIn
@@ -21,6 +22,8 @@ from deploy.gameday.standins.status_pages import StatusPagesStandIn
 
 EXPO_TOKEN = "expo-access-token-of-the-game-day"  # noqa: S105 (of a stand-in)
 ON_CALL_PHONE = "priya"
+FLAG = "maintenance"
+"""The key of the flag that closes the edge."""
 
 
 class Outside:
@@ -34,7 +37,11 @@ class Outside:
         self.expo = ExpoStandIn(EXPO_TOKEN)
         self.openai = OpenAIStandIn()
         self.anthropic = AnthropicStandIn()
+        self.kv = cloudflare_kv.KvStandIn()
+        self.edge = edge.EdgeStandIn(lambda: self.kv.values.get(FLAG))
         self._all: tuple[StandIn, ...] = (
+            self.kv,
+            self.edge,
             self.slack,
             self.pagerduty,
             self.expo,
@@ -86,6 +93,21 @@ class Outside:
             "LLM__ANTHROPIC__KEY": self.anthropic.key,
             "LLM__ANTHROPIC__MODEL": llm.MAPPED["gpt-4"],
             "LLM__DAILY_LIMIT_USD": 5,
+            "MAINTENANCE__ACCOUNT": cloudflare_kv.ACCOUNT,
+            "MAINTENANCE__NAMESPACE": cloudflare_kv.NAMESPACE,
+            "MAINTENANCE__KEY": FLAG,
+            "MAINTENANCE__TOKEN": cloudflare_kv.TOKEN,
+            "MAINTENANCE__BASE_URL": self.kv.api_url,
+            "MAINTENANCE__PUBLIC_URL": f"{self.edge.url}/healthz",
+            "MAINTENANCE__SPREAD_SECONDS": 5,
+            "FLOWS__URL": self.edge.url,
+            "FLOWS__BYPASS_HEADER": BYPASS_HEADER,
+            "FLOWS__BYPASS_VALUE": edge.SECRET,
+            "FLOWS__FLOWS": [
+                {"name": "login", "path": "/api/users/7"},
+                {"name": "dashboard", "path": "/api/dashboard"},
+                {"name": "subscriptions", "path": "/api/orgs"},
+            ],
             "STATUS_PAGES__URLS": self.status_pages.urls(),
             "DASHBOARD__URL": self.pages.site_url,
             "DASHBOARD__TEXT": pages.WELCOME,
@@ -108,11 +130,18 @@ class Outside:
             probe_collector.TEXT: pages.WELCOME,
         }
 
+    @property
+    def closed(self) -> bool:
+        """Whether the maintenance page is on."""
+        stored = self.kv.values.get(FLAG)
+        return Edge.of(Flag.model_validate_json(stored) if stored else None).on
+
     async def unwell(self) -> list[str]:
         """Give what is not as it was found, in words."""
         away = self.expo.down or self.expo.wrong_credentials
         return [
             *(["Expo is not as it was found"] if away else []),
+            *(["the maintenance page is on"] if self.closed else []),
             *(f"{each.title} is not well" for each in (self.openai, self.anthropic) if each.unwell),
             *(f"{provider}'s status page reports" for provider in self.status_pages.reported),
             *self.pages.unwell(),

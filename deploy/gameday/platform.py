@@ -24,12 +24,16 @@ from deploy.gameday import (
     traffic,
     units,
 )
+from deploy.gameday.breaking_api import BreaksApi
+from deploy.gameday.breaking_database import BreaksDatabase
+from deploy.gameday.breaking_host import BreaksHost
 from deploy.gameday.breaking_redis import BreaksRedis
 from deploy.gameday.commands import DEPLOY_LOG
 from deploy.gameday.database import DATABASE, Database
 from deploy.gameday.exporting import Exporter
 from deploy.gameday.faults import Faults
 from deploy.gameday.health import Health
+from deploy.gameday.releases import ReleaseFolders
 from deploy.gameday.shell import Ssh, make_keys
 from deploy.local import data, processes
 from deploy.local.metrics import Alertmanager, Prometheus
@@ -41,7 +45,7 @@ LEAKED = 34
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-class Platform(BreaksRedis):
+class Platform(BreaksRedis, BreaksApi, BreaksHost, BreaksDatabase):
     """A small Pravado platform on loopback ports, its data under one folder."""
 
     def __init__(
@@ -52,6 +56,7 @@ class Platform(BreaksRedis):
         webhook_token: str = "",
         rules: str = "",
         environment: Mapping[str, str] | None = None,
+        front: str = "",
     ) -> None:
         """Describe the platform; nothing starts yet.
 
@@ -61,6 +66,7 @@ class Platform(BreaksRedis):
             webhook_token: The bearer token of that door.
             rules: The text of Prometheus's rules; those of the product, quick, when left out.
             environment: What else the instances of the API are told: where other services are.
+            front: What users call in place of the balancer: the edge, which calls that.
         """
         self.folder = folder.absolute()
         ssh_port, balancer_port, self.redis_port, exporter_port = processes.free_ports(4)
@@ -69,6 +75,7 @@ class Platform(BreaksRedis):
         self._targets = self.folder / "prometheus" / "targets.json"
         self._host_folder = self.folder / "host"
         self.faults = Faults(self._host_folder / "faults")
+        self.releases = ReleaseFolders(self._host_folder)
         self.warm_up_token = secrets.token_urlsafe(24)
         alertmanager_folder = self.folder / "alertmanager"
         self._alertmanager = Alertmanager(
@@ -102,7 +109,8 @@ class Platform(BreaksRedis):
         self._host.ready = self._serves
         self._traffic_folder = self.folder / "traffic"
         self.api_url = f"http://127.0.0.1:{balancer_port}"
-        self._traffic = self._python("traffic", self.api_url, str(self._traffic_folder))
+        self.users_url = front or self.api_url
+        self._traffic = self._python("traffic", self.users_url, str(self._traffic_folder))
         self._traffic.ready = self._used
         self._report: processes.Child | None = None
         self._running = contextlib.AsyncExitStack()
@@ -111,6 +119,7 @@ class Platform(BreaksRedis):
         self.alertmanager_url = self._alertmanager.url
         self.redis_url = f"redis://127.0.0.1:{self.redis_port}/0"
         self.postgres_dsn = self._database.dsn_of("responder")
+        self.database_port = self._database.port
         self.health_url = f"{self.api_url}/healthz"
         self.deploy_log = DEPLOY_LOG
         self.postgres_log = self._database.log
@@ -157,13 +166,13 @@ class Platform(BreaksRedis):
     async def healthy(self) -> list[str]:
         """Give the reasons why the platform is not truly well; none is health."""
         health = Health(
-            api_url=self.api_url,
+            api_url=self.users_url,
             redis_port=self.redis_port,
             dsn=self.postgres_dsn,
             ssh=self.ssh,
             traffic_seen=self._traffic_folder / traffic.SEEN_FILE,
         )
-        return [*await health.reasons(), *self.faults.left()]
+        return [*await health.reasons(), *self.faults.left(), *self.releases.unwell()]
 
     def slow_looks(self, seconds: float) -> None:
         """Make every look at the API server take so long, as a busy machine does."""
@@ -190,10 +199,11 @@ class Platform(BreaksRedis):
         """Make the users send as on a normal day."""
         self.spike(1)
 
-    async def leak_connections(self, sessions: int = LEAKED) -> None:
-        """Start a report that opens sessions and never gives them back."""
+    async def leak_connections(self, sessions: int = LEAKED, *, again: bool = False) -> None:
+        """Start a report that opens sessions and never gives them back, or opens them *again*."""
         await self.plug_leak()
-        self._report = self._python("nightly_report", str(sessions))
+        more = [nightly_report.AGAIN] if again else []
+        self._report = self._python("nightly_report", str(sessions), *more)
         self._report.env = {
             "PATH": os.environ.get("PATH", ""),
             "DATABASE_URL": self._database.dsn_of("nightly_report"),
@@ -224,6 +234,7 @@ class Platform(BreaksRedis):
         # The address of the database, password and all, is in it.
         data.write_private(settings, self._settings.model_dump_json())
         self._settings.deployments.write_text(deployments.history())
+        self.releases.begin()
         self.faults.clear()
         self.mend_redis()
         self.slow_redis_start(0)

@@ -51,11 +51,13 @@ class HighDrill(Procedure):
     section = "drill"
     recovered = Below(expression="drill_value", threshold=1.0)
     ladder: ClassVar[tuple[Step, ...]] = (scale(),)
+    waits: ClassVar[bool] = False
 
     deployment = Probe(Host.recent_deployment, RecentDeployments(), why="recent deployments")
 
     def plan(self, alert: Alert, seen: Evidence) -> Ladder:
-        return Ladder("a drill", self.ladder, ("a finding",), "The drill has no more steps.")
+        out = "The drill has no more steps."
+        return Ladder("a drill", self.ladder, ("a finding",), out, waits=self.waits)
 
 
 class CriticalDrill(HighDrill):

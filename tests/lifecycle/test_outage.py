@@ -10,7 +10,7 @@ from activities.maintenance import GoIntoMaintenance, Maintenance
 from activities.record import Asks, Phase, StepState
 from activities.verification import Answering, Condition, Sample
 from activities.words import Risk
-from tests.lifecycle.drills import CriticalDrill, drill, restart
+from tests.lifecycle.drills import CriticalDrill, HighDrill, drill, restart
 from tests.lifecycle.world import QUICK, Story, Town, World, alert, library, minutes, told
 from workflows.efforts import Queue
 from workflows.procedures.base import Step, step
@@ -45,7 +45,7 @@ class Closed(World):
     async def look(self, condition: Condition) -> Sample:
         sample = await super().look(condition)
         if isinstance(condition, Answering):
-            good: bool | None = self.behind and self.edge.share <= self.bears
+            good = None if self.behind is None else self.behind and self.edge.share <= self.bears
         else:
             # What is measured of traffic says nothing while there is none.
             good = None if self.edge.share < 1 else bool(self.behind) and self.bears >= 1
@@ -402,3 +402,58 @@ async def test_what_fires_or_ends_meanwhile_neither_worsens_nor_mends_it(
     assert record.phase is Phase.WATCHING, told(record)
     assert record.ladder[0].in_place
     assert world.count("host.restart_service") == 0, "no other ladder is begun"
+
+
+class Waits(HighDrill):
+    """A drill whose database is somebody else's to bring back."""
+
+    waits = True
+    ladder = (page(),)
+
+
+async def test_what_only_somebody_else_can_mend_is_waited_for_and_wakes_nobody_anew(
+    town: Town, world: Closed
+) -> None:
+    world.library = library(type("HighDrill", (Waits,), {"__doc__": Waits.__doc__}))
+    story = await town.fire(alert("HighDrill"), policy=QUICK, world=world)
+    await story.until(lambda r: "waiting: " in told(r))
+    await story.act("acknowledge")
+
+    record = await passed(story, 2)
+
+    assert record.phase is Phase.MITIGATING, "it is not in people's hands"
+    assert record.asks == ""
+    pages = [text for at, text in minutes(record, "page") if at < 20]
+    assert [text.split(": ")[1] for text in pages] == [
+        "HighDrill", "half of its time is over, and it is still needed",
+    ]  # fmt: skip
+    assert world.root["eta"] == "unknown"
+    world.behind = True
+    await story.over()
+    assert (await story.ends()).how == "recovered", told(await story.record())
+    assert world.shares == [0.1, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("act", ["hold", "take-over"])
+async def test_a_person_can_call_the_waiting_off(town: Town, world: Closed, act: str) -> None:
+    world.library = library(type("HighDrill", (Waits,), {"__doc__": Waits.__doc__}))
+    story = await town.fire(alert("HighDrill"), policy=QUICK, world=world)
+    await story.until(lambda r: "waiting: " in told(r))
+
+    await story.act(act)
+    world.behind = True
+    record = await story.pass_time(minutes=5)
+
+    assert world.shares == [], told(record)
+
+
+async def test_a_wait_that_sees_nothing_is_left_to_people(town: Town, world: Closed) -> None:
+    world.library = library(type("HighDrill", (Waits,), {"__doc__": Waits.__doc__}))
+    story = await town.fire(alert("HighDrill"), policy=QUICK, world=world)
+    await story.until(lambda r: "waiting: " in told(r))
+    world.behind = None
+
+    record = await passed(story, 1)
+
+    assert record.phase is Phase.WATCHING
+    assert "whether it is back cannot be seen" in record.asks

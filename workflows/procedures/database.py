@@ -44,6 +44,7 @@ class SupabaseDown(RidesOutDatabaseOutage):
                 steps=(*shown, *self.write_to_support(alert, seen)),
                 findings=findings,
                 when_out=_WAITING,
+                waits=True,
             )
         if self.one_side_down(seen):
             shown = self.maintenance(

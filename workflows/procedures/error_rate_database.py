@@ -57,6 +57,7 @@ class DatabaseConnectionErrors(FreesConnections, RidesOutDatabaseOutage, Shields
                 steps=(*shown, *letter, *self._fail_over(seen, findings)),
                 findings=(*findings, *self.other_ways()),
                 when_out="ETA: waiting for Supabase to restore service.",
+                waits=True,
             )
         findings += self.connections_seen(seen)
         if exhausted := self._exhausted(seen):

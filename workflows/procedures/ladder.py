@@ -127,6 +127,8 @@ class Ladder:
     findings: tuple[str, ...] = ()
     when_out: str = ""
     """What to say to people when the steps have run out."""
+    waits: bool = False
+    """Whether, behind a maintenance page, nobody can do more than wait for somebody else."""
 
     def __post_init__(self) -> None:
         keys = [step.key for step in self.steps]
