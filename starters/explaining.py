@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from activities.words import Severity
-from workflows.explanation import DECIDES, Explained, Response
+from workflows.explanation import DECIDES, Act, Explained, Response
 from workflows.policy import Verdict
 
 _SEVERITIES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -88,7 +88,8 @@ def _response(response: Response) -> Group:
 
 def _acts(response: Response) -> Iterator[RenderableType]:
     for number, act in enumerate(response.acts, 1):
-        line = Text(f"{number}. ").append(f"{act.decides}: ", _DECIDED[act.decides])
+        decides = f"{act.decides}{_of_whom(act)}: "
+        line = Text(f"{number}. ").append(decides, _DECIDED[act.decides])
         line.append(act.effect)
         also = "; ".join(filter(None, (act.why, act.risk, act.afterwards)))
         yield Padding(line, (0, 0, 0, 2))
@@ -96,6 +97,14 @@ def _acts(response: Response) -> Iterator[RenderableType]:
         yield from (Padding(Text(f"· {each}", "dim"), (0, 0, 0, 5)) for each in act.details)
     if not response.acts:
         yield _indented(f"no step: {response.when_out or 'people decide'}", "yellow")
+
+
+def _of_whom(act: Act) -> str:
+    """Name those who may approve it; by default nobody may."""
+    if act.decides != DECIDES[Verdict.ASK]:
+        return ""
+    names = ["everybody" if name == "*" else name for name in act.asked]
+    return f" ({' or '.join(names)})" if names else " (the settings let nobody approve it)"
 
 
 def _told(response: Response) -> Iterator[RenderableType]:

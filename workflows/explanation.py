@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from activities.prometheus import spoken
 from activities.record import Facts
 from activities.verification import Answering, Below, Condition, Every
-from activities.words import Risk, Urgency
+from activities.words import Risk, Severity, Urgency
 from workflows import promql
 from workflows.glance import words
 from workflows.policy import Policy, SeverityPolicy, Verdict
@@ -83,6 +83,8 @@ class Act:
     risk: str
     afterwards: str
     """What becomes of it once the incident is over; empty where it stays."""
+    asked: tuple[str, ...]
+    """Who may approve it, where a person is asked; ``*`` is everybody."""
     details: tuple[str, ...] = ()
 
 
@@ -207,26 +209,28 @@ def told(severity: SeverityPolicy) -> Iterator[str]:
 
 def _response(these: Situations, one: Situation, given: Given, policy: Policy) -> Response:
     ladder = these.plan(one, given)
-    severity = these.procedure.severity
     declared = ", ".join(f"{name} = {value or 'none'}" for name, value in one.declared.items())
     return Response(
         situation=one.name,
         declared=declared,
         cause=ladder.cause,
-        acts=tuple(
-            Act(
-                activity=step.activity,
-                effect=step.effect,
-                why=step.why,
-                decides=DECIDES[policy.decide(step.planned(), severity)],
-                risk=RISKS[step.risk],
-                afterwards=_afterwards(step),
-                details=step.details,
-            )
-            for step in ladder.steps
-        ),
+        acts=tuple(_act(step, policy, these.procedure.severity) for step in ladder.steps),
         findings=tuple(dict.fromkeys(ladder.findings)),
         when_out=ladder.when_out,
+    )
+
+
+def _act(step: Step, policy: Policy, severity: Severity) -> Act:
+    verdict = policy.decide(step.planned(), severity)
+    return Act(
+        activity=step.activity,
+        effect=step.effect,
+        why=step.why,
+        decides=DECIDES[verdict],
+        risk=RISKS[step.risk],
+        afterwards=_afterwards(step),
+        asked=tuple(policy.approvers(step.risk)) if verdict is Verdict.ASK else (),
+        details=step.details,
     )
 
 

@@ -39,7 +39,7 @@ def test_an_alert_is_explained_without_temporal_and_without_looking(name):
         "CRITICAL  RedisConnectionFailure: The API cannot reach Redis.",
         "after 30s (ours)",
         "PING from the worker · PING from the API host",
-        "asks first: restart redis on the API host",
+        "asks first (the settings let nobody approve it): restart redis on the API host",
         "by itself: set in-memory cache from false to true",
         "put back once it is over",
         "on-call is paged at once, with high urgency",
@@ -67,13 +67,22 @@ def test_the_settings_of_this_installation_decide(monkeypatch):
     assert "by itself" not in shown
 
 
+def test_who_may_approve_is_named(monkeypatch):
+    people = {"dana": {"approves": ["destructive"]}, "lee": {"approves": ["destructive"]}}
+    monkeypatch.setenv("RESPONDER_POLICY__PEOPLE", json.dumps(people))
+
+    shown = called("explain", "RedisConnectionFailure").stdout
+
+    assert "asks first (dana or lee): restart redis on the API host" in shown
+
+
 def test_settings_that_cannot_be_used_do_not_hide_the_runbook(monkeypatch):
     monkeypatch.setenv("RESPONDER_DOOR__PORT", "many")
 
     done = called("explain", "RedisConnectionFailure")
 
     assert "RESPONDER_DOOR__PORT" in done.stderr
-    assert "asks first: restart redis" in done.stdout
+    assert "by itself: set in-memory cache" in done.stdout
 
 
 @pytest.mark.parametrize(
