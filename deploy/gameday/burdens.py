@@ -39,7 +39,7 @@ class Burdens(Part):
         self._held: list[bytearray] = []
         self._written = 0
         self._share = 0.0
-        self._spinning: threading.Thread | None = None
+        self._spinning: list[threading.Thread] = []
 
     def looks(self) -> Mapping[Callable[[], Awaitable[None]], float]:
         """Look what is wrong."""
@@ -94,9 +94,10 @@ class Burdens(Part):
 
     def _spin(self, share: float) -> None:
         self._share = share
-        if share and self._spinning is None:
-            self._spinning = threading.Thread(target=self._turn, daemon=True)
-            self._spinning.start()
+        if share and not any(each.is_alive() for each in self._spinning):
+            self._spinning = [threading.Thread(target=self._turn, daemon=True) for _ in range(2)]
+            for each in self._spinning:
+                each.start()
 
     def _turn(self) -> None:
         """Burn the share of a processor, without holding up who answers requests."""
@@ -105,4 +106,3 @@ class Burdens(Part):
             while time.monotonic() < until:
                 hashlib.pbkdf2_hmac("sha256", b"a", b"b", 2000)  # releases the interpreter's lock
             time.sleep((1 - min(share, 1.0)) * _TURN_SECONDS)
-        self._spinning = None

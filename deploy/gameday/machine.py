@@ -12,7 +12,7 @@ from typing import NamedTuple
 import psutil
 
 PROCESSORS = 1
-SPEED = 0.5
+SPEED = 0.3
 """Of a processor of the real machine."""
 MEMORY_BYTES = 1280 * 2**20
 YOUNG_SECONDS = 5.0
