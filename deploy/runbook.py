@@ -148,7 +148,7 @@ def _act(number: int, act: Act, shown: set[tuple[str, ...]]) -> Iterator[str]:
         inline(act.risk),
         *([inline(act.afterwards)] if act.afterwards else []),
     ]
-    yield f"{number}. *{act.decides}:* {inline(act.effect)} ({'; '.join(said)})"
+    yield f"{number}. *{act.decides}:* {inline(act.effect)} — {'; '.join(said)}"
     if act.details not in shown:
         yield from (f"   - {inline(each)}" for each in act.details)
     shown.add(act.details)
