@@ -10,6 +10,7 @@ from activities.postgres_sessions import Sessions
 from activities.prometheus import Series, SeriesAnswer
 from activities.redis import Pong
 from activities.redis_findings import Finding
+from activities.services import Unit
 from workflows.procedures.error_rate import CriticalAPIErrorRate, HighAPIErrorRate
 from workflows.procedures.error_rate_database import DatabaseConnectionErrors
 from workflows.situations.api_performance import API, NO_ANSWER, SLOW_PROVIDER
@@ -29,9 +30,11 @@ FAILING = API | {
     ),
     "logs": Logs(text=_SAID, lines=1),
 }
+_REFUSED = "connection refused"
 _NO_REDIS = {
-    "from_worker": Pong(answered=False, finding=Finding.REFUSED, milliseconds=1.0),
-    "from_host": HostPong(answered=False, finding=Finding.REFUSED),
+    "from_worker": Pong(answered=False, finding=Finding.REFUSED, said=_REFUSED, milliseconds=1.0),
+    "from_host": HostPong(answered=False, finding=Finding.REFUSED, said=_REFUSED),
+    "service": Unit(loaded=True, state="failed", result="signal", pid=0, self_hosted=True),
 }
 _NO_DATABASE = {"reach": NO_ANSWER, "reach_from_host": NO_ANSWER}
 _ROLL_BACK = """\
