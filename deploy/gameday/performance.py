@@ -110,7 +110,7 @@ class Performance:
             f"Every wait is shortened to {self._pace:g} of real life: ten minutes of settling "
             f"take {words(600 * self._pace)}. A step has {words(real * self._pace)} to help.",
             "Real: PostgreSQL, Valkey, nginx, ssh, Prometheus, Alertmanager, Temporal. "
-            "Stand-ins: Slack, PagerDuty.",
+            "Stand-ins: every service outside, from Slack to Cloudflare.",
         )
         self._show.say("starting the platform and the responder …", who=_OURS)
 
