@@ -2,6 +2,7 @@ import asyncio
 import json
 import re
 import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -130,6 +131,25 @@ def test_the_watchdog_is_deployed_and_links_lead_to_the_runbook():
         f"{RUNBOOK}#{rule.section}" for rule in rules()
     }
     assert "responder" not in alerts[-1]["labels"]
+
+
+def test_an_installation_links_to_its_own_runbook():
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "deploy.prometheus_rules",
+            "--runbook",
+            "https://wiki.example.com/r",
+        ],
+        cwd=DEPLOY.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert said == deployed("https://wiki.example.com/r")
+    assert "runbook_url: https://wiki.example.com/r#redis-connection-failure" in said
 
 
 def test_amtool_accepts_the_configuration():

@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -15,6 +17,18 @@ def test_the_page_is_what_the_procedures_say_today():
         "docs/runbook.md is not what the procedures say. Write it anew:\n"
         "  python -m deploy.runbook > docs/runbook.md"
     )
+
+
+def test_it_is_written_by_a_command():
+    said = subprocess.run(
+        [sys.executable, "-m", "deploy.runbook"],
+        cwd=PAGE.parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert said == runbook()
 
 
 def test_rules_procedures_and_page_name_the_same_alerts_in_the_same_order():
