@@ -202,7 +202,7 @@ def test_a_deployment_that_was_live_too_shortly_is_passed_over():
 
 def test_the_intervals_are_settings():
     late = deployments(deployment("bad", 90), deployment("short", 100))
-    given = {"dashboard_recent_minutes": 120, "dashboard_proven_minutes": 5}
+    given = {"rollback_within_minutes": 120, "rollback_healthy_minutes": 5}
 
     assert the(dashboard(given, deployments=late), ROLLBACK).asks is Asks.POLICY
     thresholds = consult("DashboardDown", **given).facts.thresholds

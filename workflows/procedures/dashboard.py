@@ -28,7 +28,7 @@ class DashboardDown(Procedure):
     impact = "Nobody can open the dashboard; the API and the mobile apps are not touched by it."
     section = "dashboard-down"
     recovered = Answering(checks=("dashboard.answers",))
-    uses = ("dashboard_recent_minutes", "dashboard_proven_minutes")
+    uses = ("rollback_within_minutes", "rollback_healthy_minutes")
 
     seen_by_us = Probe(
         Dashboard.look, LookAtDashboard(), why="the dashboard, three looks in a row", seconds=25
@@ -48,8 +48,8 @@ class DashboardDown(Procedure):
         back = way_back(
             seen[self.deployments],
             before=alert.starts_at,
-            recent=timedelta(minutes=self.given.dashboard_recent_minutes),
-            proven=timedelta(minutes=self.given.dashboard_proven_minutes),
+            recent=timedelta(minutes=self.given.rollback_within_minutes),
+            proven=timedelta(minutes=self.given.rollback_healthy_minutes),
         )
         findings = (
             *seen.unread(self.probes()),

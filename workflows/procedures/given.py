@@ -75,10 +75,6 @@ class Given(Order):
     stripe: str = ""
     expo_console: str = "https://expo.dev"
     cloudflare_console: str = "https://dash.cloudflare.com"
-    dashboard_recent_minutes: float = Field(default=60, gt=0)
-    """A deployment of the dashboard is suspected when it came so shortly before the alert."""
-    dashboard_proven_minutes: float = Field(default=30, ge=0)
-    """So long an earlier one was live before the next: it is then a way back."""
     spike_ratio: float = 1.5
     """So many times the rate of an hour ago is a spike."""
     baseline_offset: str = Field(default="1h", pattern=_WINDOW)
