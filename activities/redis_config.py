@@ -33,6 +33,7 @@ Policy = Literal[
     "volatile-ttl",
 ]
 _POINT = "[1-9][0-9]{0,5} [1-9][0-9]{0,8}"
+_UNTIL_RESTARTED = "; it is not in the file of Redis, so that a restart ends it"
 _POLICY, _SAVE = "maxmemory-policy", "save"
 
 
@@ -69,7 +70,8 @@ class RedisConfig:
     @activity.defn(name="redis.set_eviction_policy")
     async def set_eviction_policy(self, order: SetEvictionPolicy, before: SettingBefore) -> Done:
         """Choose what Redis drops, where that is still as *before*."""
-        return await self._set(_POLICY, before.value, order.policy)
+        done = await self._set(_POLICY, before.value, order.policy)
+        return done.model_copy(update={"said": done.said + _UNTIL_RESTARTED})
 
     @activity.defn(name="redis.set_eviction_policy.undo")
     async def set_eviction_policy_undo(
@@ -87,7 +89,8 @@ class RedisConfig:
     @activity.defn(name="redis.set_persistence")
     async def set_persistence(self, order: SetPersistence, before: SettingBefore) -> Done:
         """Have snapshots written, where that is still as *before*."""
-        return await self._set(_SAVE, before.value, order.save)
+        done = await self._set(_SAVE, before.value, order.save)
+        return done.model_copy(update={"said": done.said + _UNTIL_RESTARTED})
 
     @activity.defn(name="redis.set_persistence.undo")
     async def set_persistence_undo(self, order: SetPersistence, before: SettingBefore) -> Done:
@@ -117,7 +120,7 @@ class RedisConfig:
         changed = this.has_acted or (not this.first and mine != wanted)
         how = "set from " + _shown(mine) if changed else "already set"
         return Done(
-            said=f"{name} is {_shown(wanted)} ({how}); a restart of Redis takes its file's value",
+            said=f"{name} is {_shown(wanted)} ({how})",
             changed=changed,
         )
 
