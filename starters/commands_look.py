@@ -33,7 +33,8 @@ from workers.connection import NoTemporal, unreachable
 from workers.settings import Settings, SettingsWrong, load
 
 if TYPE_CHECKING:
-    from workflows.explanation import Explained
+    from workflows.policy import Policy
+    from workflows.procedures.base import Given
 
 _AGAIN_SECONDS = 1.0
 
@@ -115,8 +116,9 @@ def watch(incident: Incident) -> None:
 def procedures(*, as_json: Json = False) -> None:
     """Name the procedures: one for each alert that is known, and what each may change."""
     from starters import explaining
+    from workflows.explanation import everything
 
-    known = _explained()
+    known = everything(*_settled())
     if as_json:
         print_json(
             [
@@ -136,20 +138,21 @@ def explain(
 ) -> None:
     """Explain an alert: what would be looked at and done in which situation, asking whom."""
     from starters import explaining
-    from workflows.explanation import Explained
+    from workflows.explanation import Explained, explained
+    from workflows.procedures import PROCEDURES
 
-    known = {each.facts.name: each for each in _explained()}
+    known = {kind.__name__: kind for kind in PROCEDURES}
     fits = [name for name in known if name.lower() == alert.lower()] or [
         name for name in known if name.lower().startswith(alert.lower())
     ]
     if len(fits) != 1:
         near = fits or difflib.get_close_matches(alert, known) or list(known)
         stop(Exit.NOT_THERE, f"{alert} is no single alert with a procedure: {', '.join(near)}?")
-    [name] = fits
+    one = explained(known[fits[0]], *_settled())
     if as_json:
-        print_json(TypeAdapter(Explained).dump_python(known[name], mode="json"))
+        print_json(TypeAdapter(Explained).dump_python(one, mode="json"))
     else:
-        console.print(explaining.whole(known[name]))
+        console.print(explaining.whole(one))
 
 
 def add_to(app: typer.Typer) -> None:
@@ -207,16 +210,17 @@ async def _look(client: Client, name: str) -> tuple[Record | None, str]:
         return None, "Temporal does not answer; trying again"
 
 
-def _explained() -> list[Explained]:
-    """Explain every alert with the settings of this installation, where they can be used."""
-    from workflows.explanation import everything
+def _settled() -> tuple[Given, Policy]:
+    """Read what the procedures of this installation are given, and its policy, where that can be.
+
+    At 3 a.m. a mistyped variable must not be what hides the runbook.
+    """
     from workflows.policy import Policy
     from workflows.procedures.base import Given
 
     try:
         settings = load()
     except SettingsWrong as error:
-        # At 3 a.m. a mistyped variable must not be what hides the runbook.
         errors.print(f"As the defaults are, for {error}", markup=False, soft_wrap=True)
-        return everything(Given(), Policy())
-    return everything(settings.given, settings.policy)
+        return Given(), Policy()
+    return settings.given, settings.policy
