@@ -28,7 +28,7 @@ from starlette.routing import Route
 
 from deploy.gameday.behaving import Behaving
 from deploy.gameday.cache import Cache, CacheDown, InMemory, InRedis
-from deploy.gameday.faults import Faults
+from deploy.gameday.faults import CRASH, Faults
 from deploy.gameday.meters import Meters
 from deploy.gameday.part import Endpoint
 from deploy.gameday.parts import PARTS
@@ -188,6 +188,9 @@ def say(level: str, text: str) -> None:
 def main() -> None:
     """Serve until asked to end."""
     settings = Settings.read(os.environ)
+    if Faults.of_environment().text(CRASH):
+        say("error", "Error: Cannot find module './billing'")
+        sys.exit(1)
     # pm2 asks with SIGINT, which uvicorn would answer with a KeyboardInterrupt at the end.
     server = uvicorn.Server(
         uvicorn.Config(

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+CRASH = "crash"
+"""A fault: every instance ends as soon as it starts."""
 VARIABLE = "GAMEDAY_FAULTS"
 """Names the folder to the instances."""
 

@@ -17,6 +17,8 @@ from deploy.gameday.switches import SWITCHES
 
 SLOW_SECONDS = 0.5
 MOST_SESSIONS_SHARE = 0.8
+MOST_USED = 0.85
+"""Of the machine's memory, and of each of its disks."""
 FULL_SHARE = 0.9
 ROUNDS = 5
 AT_ONCE = 4
@@ -46,6 +48,7 @@ class Health:
             "PostgreSQL": self._database,
             "instances": self._instances,
             "users": self._users,
+            "machine": self._machine,
             "LLM throttle": self._throttled,
             "push queue": self._push_queue,
         }
@@ -141,6 +144,17 @@ class Health:
             answer = await client.get(f"{self._api_url}{llm.THROTTLE}")
         rates = answer.raise_for_status().json()["organizations"]
         return [f"organization {each} is slowed down" for each in rates]
+
+    async def _machine(self) -> list[str]:
+        """Ask the machine for its memory and its disks."""
+        memory = str((await self._ssh.run("free -b")).stdout).splitlines()[1].split()
+        listed = await self._ssh.run("df --local -B1 --output=source,fstype,size,avail")
+        disks = [line.split() for line in str(listed.stdout).splitlines()[1:]]
+        full = {
+            "memory": 1 - int(memory[-1]) / int(memory[1]),
+            **{row[-1]: 1 - int(row[3]) / int(row[2]) for row in disks},
+        }
+        return [f"{used:.0%} of {what} is used" for what, used in full.items() if used > MOST_USED]
 
     async def _users(self) -> list[str]:
         seen = json.loads(self._traffic_seen.read_text())

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import signal
 import sys
 from datetime import UTC, datetime
@@ -16,10 +17,13 @@ from pathlib import Path
 import asyncssh
 from pydantic import BaseModel, ConfigDict
 
-from deploy.gameday import units
+from deploy.gameday import machine, units
 from deploy.gameday.balancer import Balancer
-from deploy.gameday.commands import Commands, Said
+from deploy.gameday.commands import Commands
+from deploy.gameday.machine_commands import MachineCommands
 from deploy.gameday.pm2 import Pm2
+from deploy.gameday.releases import CURRENT, ReleaseFolders
+from deploy.gameday.said import Said
 from deploy.gameday.switches import SWITCHES
 
 INSTANCES = 2
@@ -59,18 +63,30 @@ class Host:
         folder = settings.folder
         self.balancer = Balancer(folder / "nginx", settings.balancer_port, settings.targets)
         self.redis = units.Redis(folder / "redis", settings.redis_port)
+        releases = ReleaseFolders(folder)
         environment = {
             "NODE_ENV": "production",
+            CURRENT: str(releases.current),
             "DATABASE_URL": settings.database_url,
             "REDIS_URL": f"redis://127.0.0.1:{settings.redis_port}/0",
             **SWITCHES,
             **settings.environment,
         }
-        self.pm2 = Pm2(folder / "logs", environment, self.balancer.share)
-        self.commands = Commands(self.pm2, self.redis, settings.deployments, folder / units.SLOW)
+        machine.furnish(folder)
+        logs = machine.disks(folder)[0].root / machine.LOGS
+        self.pm2 = Pm2(logs, environment, self.balancer.share)
+        self.commands = Commands(
+            self.pm2,
+            self.redis,
+            settings.deployments,
+            folder / units.SLOW,
+            machine=MachineCommands(folder),
+            releases=releases,
+        )
 
     async def serve(self) -> None:
         """Run the machine until it is asked to shut down."""
+        (self.settings.folder / machine.PID_FILE).write_text(str(os.getpid()))
         asked = asyncio.Event()
         for signalled in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signalled, asked.set)
