@@ -11,17 +11,18 @@ from deploy.gameday.scenarios.base import Scenario
 
 _GONE = tuple(range(991, 1000))
 """Nine of a thousand tokens: under the one per cent that makes the credentials suspect."""
-_YESTERDAY = """
+_EARLIER = """
 INSERT INTO push_receipts (token_id, kind, bytes, error, at)
-SELECT unnest(%s::bigint[]), 'digest', 90, 'DeviceNotRegistered', now() - interval '25 hours'
+SELECT token, 'digest', 90, 'DeviceNotRegistered', now() - hours * interval '1 hour'
+FROM unnest(%s::bigint[]) AS token, unnest(ARRAY[50, 25]) AS hours
 """
 
 
 async def _campaign(day: Day) -> None:
-    """Have a campaign go to phones that have thrown the app away, and said so yesterday already."""
+    """Have a campaign go to phones that have thrown the app away, and have said so twice."""
     day.outside.expo.dead |= {f"ExponentPushToken[phone-{number}]" for number in _GONE}
     async with await psycopg.AsyncConnection.connect(day.platform.postgres_dsn) as platform:
-        await platform.execute(_YESTERDAY, (list(_GONE),))
+        await platform.execute(_EARLIER, (list(_GONE),))
     day.platform.faults.put(push.CAMPAIGN, ",".join(map(str, _GONE)))
 
 
