@@ -112,6 +112,7 @@ class Expo:
             failures += 1
             if failures >= self._looks:
                 return seen.model_copy(update={"failures": failures, "sends": False})
+            activity.heartbeat(f"looked {failures} times: {seen.said}")
             await asyncio.sleep(self._pause_seconds)
 
     async def _look(self, begun: float) -> ExpoSeen:
