@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from activities.record import Phase, StepState
 from tests.lifecycle.by_evidence import ALL, ByEvidence, first_with_steps
 from tests.lifecycle.drills import ASKS, drill, restart, scale, switch
+from tests.lifecycle.edge import Closed, page
 from tests.lifecycle.world import QUICK, Story, Town, World, alert, later, library
 
 Golden = Callable[[Town, World], Awaitable[Story]]
@@ -143,6 +144,17 @@ async def continued_as_new(town: Town, world: World) -> Story:
             break
     await story.pass_time(minutes=10)
     return story
+
+
+@golden
+async def users_are_kept_away_and_return_in_stages(town: Town, world: World) -> Story:
+    shut = Closed(town)
+    shut.library = library(drill(page(), restart()))
+    story = await fire(town, shut)
+    await story.until(lambda r: r.phase is Phase.VERIFYING)
+    await story.pass_time(minutes=11)
+    shut.behind = True
+    return await ended(story)
 
 
 @golden
