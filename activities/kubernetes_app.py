@@ -96,16 +96,18 @@ class KubernetesApp:
         Args:
             done: What was done before, for the error: "scaled from 4 to 5".
         """
-        deadline = time.monotonic() + self.pace.ready_seconds
+        begun = time.monotonic()
+        deadline, believed = begun + self.pace.ready_seconds, begun + self.pace.settle_seconds
         while True:
             lost: Failed | None = None
             wrong = ""
             try:
                 now = rollout(await self.kubernetes.deployment())
-                wrong = now.waits or await self._ill(now)
+                wrong = now.failed or now.waits or await self._ill(now)
             except Unavailable as unavailable:  # a busy API server is asked again
                 now, lost = Rollout(), unavailable
-            if now.failed:
+            # That the one before has failed is written there until this one makes progress.
+            if now.failed and time.monotonic() >= believed:
                 raise Unwell(f"{done}, but {now.failed}; {'; '.join(await self._warned())}")
             if not wrong and lost is None:
                 return await self.processes()

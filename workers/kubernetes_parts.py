@@ -67,7 +67,7 @@ async def kubernetes(
         targets=targets,
         variables=[each.variable for each in declared.values()],
         health=Health(http, processes.health_url) if processes.health_url else None,
-        pace=Pace(ready_seconds=processes.ready_seconds),
+        pace=Pace(ready_seconds=processes.ready_seconds, settle_seconds=processes.settle_seconds),
     )
     releases = KubernetesReleases(app)
     parts.add(KubernetesProcesses(app), KubernetesSwitches(app, declared=declared), releases)

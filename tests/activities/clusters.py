@@ -21,7 +21,7 @@ from deploy.gameday.standins.kubernetes import TOKEN, KubernetesStandIn
 from deploy.gameday.standins.kubernetes_cluster import Cluster
 
 APP = "pravado-api"
-PACE = Pace(poll_seconds=0.02, ready_seconds=1.0, settle_seconds=0.05, ramp_seconds=0)
+PACE = Pace(poll_seconds=0.02, ready_seconds=1.0, settle_seconds=0.3, ramp_seconds=0)
 VARIABLES = [each.variable for each in DECLARED.values()]
 
 

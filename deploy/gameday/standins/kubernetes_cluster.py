@@ -14,6 +14,7 @@ from typing import Any
 
 from deploy.gameday.standins.kubernetes_objects import (
     CREATING,
+    FAILED,
     HASH,
     REVISION,
     deployment_of,
@@ -42,6 +43,8 @@ class Cluster:
         """What a pod takes until it is ready."""
         self.deadline_seconds = 600.0
         """Without progress for so long, a rollout has failed."""
+        self.stale_seconds = 0.0
+        """How long it takes until a failed rollout is forgotten for the next."""
         self.asleep = False
         """Whether the controller sees nothing of what is ordered."""
         self._version = 1000
@@ -226,8 +229,8 @@ class Cluster:
         done = len(new) == len(every) == wanted and available == wanted
         late = time.monotonic() - self._progress[name] > self.deadline_seconds
         reason = "NewReplicaSetAvailable" if done else "ReplicaSetUpdated"
-        if late and not done:
-            reason = "ProgressDeadlineExceeded"
+        if (late and not done) or self._stale(deployment):
+            reason = FAILED
         told = {
             "observedGeneration": deployment["metadata"]["generation"],
             "conditions": [
@@ -236,7 +239,7 @@ class Cluster:
                     "status": str(available >= wanted),
                     "reason": "MinimumReplicasAvailable",
                 },
-                {"type": "Progressing", "status": str(done or not late), "reason": reason},
+                {"type": "Progressing", "status": str(reason != FAILED), "reason": reason},
             ],
         }
         # As the real one does, it leaves out what is 0.
@@ -255,6 +258,12 @@ class Cluster:
         for each in self.of(self.sets, name):
             pods = len(self.of(self.pods, each["metadata"]["name"]))
             each["spec"]["replicas"] = each["status"]["replicas"] = pods
+
+    def _stale(self, deployment: dict[str, Any]) -> bool:
+        """Whether the end of the rollout before is still what is written there."""
+        begun = time.monotonic() - self._progress[deployment["metadata"]["name"]]
+        failed = [each["reason"] for each in deployment["status"].get("conditions", [])]
+        return FAILED in failed and begun < self.stale_seconds
 
     def _meta(self, name: str, owner: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
         self._version += 1

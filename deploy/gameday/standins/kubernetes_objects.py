@@ -9,6 +9,7 @@ from typing import Any
 REVISION = "deployment.kubernetes.io/revision"
 HASH = "pod-template-hash"
 CREATING = "ContainerCreating"
+FAILED = "ProgressDeadlineExceeded"
 Object = dict[str, Any]
 
 
