@@ -10,13 +10,18 @@ from collections.abc import Iterator
 from tests.procedures import failing_api as failing
 from tests.procedures import llm
 from tests.procedures import slow_api as latency
+from tests.procedures import test_api_down as down
 from tests.procedures import test_dashboard_down as dashboard
+from tests.procedures import test_database_connection_errors as errors
+from tests.procedures import test_disk_space_low as disk
 from tests.procedures import test_expo_push_service_down as expo
 from tests.procedures import test_high_cache_miss_ratio as misses
 from tests.procedures import test_high_database_connections as database
+from tests.procedures import test_host_load as load
 from tests.procedures import test_push as pushes
 from tests.procedures import test_redis_connection_failure as redis
 from tests.procedures import test_redis_high_memory_usage as memory
+from tests.procedures import test_supabase_down as supabase
 from tests.procedures.asking import consult
 from workflows.consult import Consulted
 from workflows.procedures import PROCEDURES
@@ -38,9 +43,17 @@ def every() -> Iterator[Consulted]:
         llm.limited(),
         database.full(),
         database.full(**database.ROOM),
+        supabase.supabase(),
+        errors.errors(),
+        errors.errors({"database_backup": "backup"}, **errors.GONE),
         pushes.push(failures=pushes.failing(**{pushes.BIG: 1.0, pushes.GONE: 1.0})),
         expo.expo(),
         expo.expo(from_worker=expo.UP, from_api=expo.api(1), waiting=expo.queue(30)),
+        down.down(),
+        down.down(instances=down.LOOPING, logs=down.HEAP, capacity=load.ROOMY),
+        load.cpu(busiest=load.AWAY),
+        load.memory(capacity=load.ROOMY),
+        disk.full(**disk.ELSEWHERE, **disk.OFF, **disk.IMAGES, deleted=disk.held()),
     )
     yield from (Consulted(plan=plan) for plan in plans)
 
