@@ -14,7 +14,9 @@ from deploy.gameday.shell import Ssh
 from deploy.local import processes
 
 _SEEN_WITHIN_SECONDS = 15.0
-_PIECE_BYTES = 50_000
+_PIECE = b"x" * 400
+"""So small that more keys fit in than one look at them can see."""
+_PAGE = 500
 
 
 class BreaksRedis:
@@ -46,19 +48,21 @@ class BreaksRedis:
         (folder / units.CONFIG).write_text(units.configuration(folder, self.redis_port))
 
     async def fill_redis(self, prefix: str, share: float = 0.96) -> None:
-        """Write keys that never expire until so much of the memory is used."""
+        """Write many small keys that never expire, until so much of the memory is used."""
         async with Redis(port=self.redis_port) as client:
-            for number in itertools.count():
+            for page in itertools.count():
                 memory = await client.info("memory")
                 if memory["used_memory"] > share * memory["maxmemory"]:
                     return
-                await client.set(f"{prefix}{number}", b"x" * _PIECE_BYTES)
+                numbers = range(page * _PAGE, (page + 1) * _PAGE)
+                await client.mset({f"{prefix}{number}": _PIECE for number in numbers})
 
     async def empty_redis(self, prefix: str) -> None:
         """Take those keys away again."""
         async with Redis(port=self.redis_port) as client:
-            async for name in client.scan_iter(match=f"{prefix}*", count=1000):
-                await client.unlink(name)
+            names = [name async for name in client.scan_iter(match=f"{prefix}*", count=1000)]
+            for start in range(0, len(names), _PAGE):
+                await client.unlink(*names[start : start + _PAGE])
 
     async def start_redis(self) -> None:
         """Start Redis as an operator does, by hand."""
