@@ -15,12 +15,15 @@ from deploy.gameday.standins.anthropic import AnthropicStandIn
 from deploy.gameday.standins.expo import ExpoStandIn
 from deploy.gameday.standins.openai import OpenAIStandIn
 from deploy.gameday.standins.pagerduty import PagerDutyStandIn
+from deploy.gameday.standins.sentry import SentryStandIn
 from deploy.gameday.standins.server import StandIn
 from deploy.gameday.standins.slack import SlackStandIn
 from deploy.gameday.standins.smtp import SmtpStandIn
 from deploy.gameday.standins.status_pages import StatusPagesStandIn
 
 EXPO_TOKEN = "expo-access-token-of-the-game-day"  # noqa: S105 (of a stand-in)
+SENTRY_ORGANIZATION = "pravado"
+SENTRY_TOKEN = "sentry-token-of-the-game-day"  # noqa: S105 (of a stand-in)
 ON_CALL_PHONE = "priya"
 FLAG = "maintenance"
 """The key of the flag that closes the edge."""
@@ -37,6 +40,7 @@ class Outside:
         self.expo = ExpoStandIn(EXPO_TOKEN)
         self.openai = OpenAIStandIn()
         self.anthropic = AnthropicStandIn()
+        self.sentry = SentryStandIn(SENTRY_ORGANIZATION, SENTRY_TOKEN)
         self.kv = cloudflare_kv.KvStandIn()
         self.edge = edge.EdgeStandIn(lambda: self.kv.values.get(FLAG))
         self._all: tuple[StandIn, ...] = (
@@ -47,6 +51,7 @@ class Outside:
             self.expo,
             self.openai,
             self.anthropic,
+            self.sentry,
             self.status_pages,
             self.pages,
         )
@@ -108,6 +113,9 @@ class Outside:
                 {"name": "dashboard", "path": "/api/dashboard"},
                 {"name": "subscriptions", "path": "/api/orgs"},
             ],
+            "SENTRY__BASE_URL": self.sentry.url,
+            "SENTRY__ORGANIZATION": SENTRY_ORGANIZATION,
+            "SENTRY__TOKEN": SENTRY_TOKEN,
             "STATUS_PAGES__URLS": self.status_pages.urls(),
             "DASHBOARD__URL": self.pages.site_url,
             "DASHBOARD__TEXT": pages.WELCOME,

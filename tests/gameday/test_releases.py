@@ -54,7 +54,7 @@ async def statuses(platform, count: int = 20) -> list[int]:
 )
 async def test_a_bad_release_fails_and_a_rollback_ends_it(platform, ssh, behaviour, shows):
     await platform.deploy(BAD, behaviour)
-    await until(_shows, platform, shows)
+    await until(_hidden, platform, shows)
     assert any(BAD in reason for reason in await platform.healthy())
 
     pm2 = Pm2(ssh, "pravado-api", folders=ReleaseFolders(ROOT))
@@ -82,8 +82,8 @@ def _good(found):
     return next(each for each in found.releases if each.name == GOOD)
 
 
-async def _shows(platform, status: int) -> bool:
-    return status in await statuses(platform, 6)
+async def _hidden(platform, status: int) -> str:
+    return "" if status in await statuses(platform, 6) else f"nothing answers {status}"
 
 
 async def test_a_fault_that_no_release_causes_is_seen_and_mended(platform):

@@ -5,6 +5,7 @@ from deploy.gameday.day import Day
 from deploy.gameday.releases import Behaviour
 from deploy.gameday.scenarios.base import Act, Scenario
 
+_ERROR = "PlanUndefinedError: plan is undefined"
 _SOME, _MOST = 0.12, 0.6
 
 
@@ -12,6 +13,7 @@ def _deploy(behaviour: Behaviour) -> Act:
     """Push a bad release."""
 
     async def push(day: Day) -> None:
+        day.outside.sentry.issue(_ERROR, count=212, culprit="billing.ts in plan")
         await day.platform.deploy("v1.43.0", behaviour)
 
     return push
@@ -21,6 +23,7 @@ def _fail(behaviour: Behaviour) -> Act:
     """Have requests fail, whatever the release."""
 
     async def fail(day: Day) -> None:
+        day.outside.sentry.issue(_ERROR, count=212, culprit="billing.ts in plan")
         day.platform.fail_requests(behaviour)
 
     return fail
