@@ -246,6 +246,9 @@ def _without(response: Response, findings: set[str], at_last: str) -> Response:
 def _afterwards(step: Step) -> str:
     if step.stages:
         return "taken back in stages, each verified, once what is behind it is well"
+    if step.undo and isinstance(step.undo_when, Answering):
+        well = " and ".join(CHECKS.get(name, name) for name in step.undo_when.checks)
+        return f"put back once {well} again, for {words(step.undo_hold_seconds)} on end"
     return "put back once it is over" if step.undo else ""
 
 

@@ -9,9 +9,9 @@ from tests.procedures.llm import LIMITED, by_model, limited, look, page, switche
 SWITCH = "switches.set"
 PATIENCE = {
     "tries of an LLM call": "3",
-    "first wait between them (ms)": "1000",
     "queue for LLM calls": "true",
 }
+"""The platform waits a second before the second try as it is."""
 FIRST = PATIENCE | {"LLM routing": "split:anthropic:10"}
 ALL = PATIENCE | {"LLM routing": "forcedProvider:anthropic"}
 SET = {"LLM_MAX_TRIES": "3", "LLM_BACKOFF_MS": "1000", "LLM_REQUEST_QUEUE": "true"}

@@ -196,5 +196,4 @@ class LLMRateLimitExceeded(FlipsProvider):
             Switch.LLM_BACKOFF_MS: str(self.given.llm_backoff_milliseconds),
             Switch.LLM_QUEUE: "true",
         }
-        missing = {s: value for s, value in wanted.items() if self.present(seen, s) != value}
-        return wanted if missing else {}
+        return {s: value for s, value in wanted.items() if self.present(seen, s) != value}
