@@ -13,6 +13,7 @@ PASSED_THROUGH = (
     # Pure models and words.
     "workflows.acts",
     "workflows.details",
+    "workflows.explanation",
     "workflows.efforts",
     "workflows.glance",
     "workflows.opening",
@@ -44,10 +45,12 @@ PASSED_THROUGH = (
     "workflows.phone_lane",
     "workflows.questions",
     "workflows.reconciliation",
+    "workflows.renewing",
     "workflows.response",
     "workflows.ringing",
     "workflows.settling",
     "workflows.slack_lane",
+    "workflows.staging",
     "workflows.steps",
     "workflows.watching",
 )
