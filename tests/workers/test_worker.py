@@ -60,8 +60,8 @@ async def test_every_queue_has_its_activities_each_under_one_name():
     assert {"verification.watch", "redis.ping", "processes.list"} <= names[Queue.PROBES]
     assert {"host.restart_service.read", "host.restart_service"} <= names[Queue.CHANGES]
     assert {"switches.set", "switches.set.undo"} <= names[Queue.CHANGES]
-    assert {name.partition(".")[0] for name in names[Queue.MESSAGES]} == {"slack"}
-    assert {name.partition(".")[0] for name in names[Queue.PAGES]} == {"pagerduty"}
+    assert {name.partition(".")[0] for name in names[Queue.MESSAGES]} == {"slack", "email"}
+    assert {name.partition(".")[0] for name in names[Queue.PAGES]} == {"pagerduty", "expo"}
     assert not names[Queue.PROBES] & {name.removesuffix(".read") for name in names[Queue.CHANGES]}
 
 
