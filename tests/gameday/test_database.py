@@ -1,0 +1,58 @@
+"""The platform's database truly goes away, and its pools truly run out."""
+
+import psycopg
+
+from tests.gameday.watching import alerts, fires, rests, until
+
+
+async def ready(platform, status):
+    """Compare what the API server says of the database."""
+    line = f"pg_isready -h 127.0.0.1 -p {platform.database_port} -t 3"
+    done = await platform.ssh.run(line)
+    return [] if done.exit_status == status else [f"{done.exit_status}: {done.stdout}"]
+
+
+async def test_a_database_that_is_gone_is_seen_from_everywhere_until_it_is_back(platform):
+    assert not await ready(platform, 0)
+    await platform.stop_database()
+
+    await until(fires, platform, "SupabaseDown")
+    await until(fires, platform, "DatabaseConnectionErrors")
+    assert not await ready(platform, 2)
+    assert await platform.healthy(), "users see it too"
+
+    await platform.start_database()
+    await until(rests, platform, "SupabaseDown")
+    await until(rests, platform, "DatabaseConnectionErrors")
+    assert not await ready(platform, 0)
+
+
+async def test_forgotten_transactions_exhaust_the_pools_and_no_more_is_down(platform):
+    await platform.forget_transactions()
+
+    await until(fires, platform, "DatabaseConnectionErrors")
+    assert "SupabaseDown" not in await alerts(platform), "a full pool is no database that is down"
+    async with await psycopg.AsyncConnection.connect(platform.postgres_dsn) as responder:
+        found = await responder.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE application_name = 'pravado-api' AND state = 'idle in transaction'"
+        )
+        assert await found.fetchone() == (8,), "both instances hold all four"
+
+    await until(rests, platform, "DatabaseConnectionErrors")
+
+
+async def test_hogged_pools_stay_exhausted_whatever_is_ended(platform):
+    platform.hog_pools()
+    await until(fires, platform, "DatabaseConnectionErrors")
+    for _ in range(3):
+        async with await psycopg.AsyncConnection.connect(platform.postgres_dsn) as responder:
+            await responder.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'pravado-api' AND state = 'idle in transaction'"
+            )
+    assert "DatabaseConnectionErrors" in await alerts(platform)
+
+    platform.give_back_pools()
+
+    await until(rests, platform, "DatabaseConnectionErrors")
