@@ -80,7 +80,7 @@ class PushDrain:
     async def empty(self, per_second: float, acted: Callable[[], None] = lambda: None) -> Done:
         """Send all that was queued before now, under the lock of the caller."""
         ledger = Ledger(self._database, claim("push"))
-        until = datetime.now(UTC)
+        until = await ledger.clock()
         await ledger.abandon()
         await ledger.expire()
         batch, rate, checked = self._ramp.first, self._ramp.first_per_second, False

@@ -112,6 +112,13 @@ class Ledger:
         self._database = database
         self._by = by[:200]
 
+    async def clock(self) -> AwareDatetime:
+        """Give the database's own time: by no other clock is a row older than now."""
+        async with self._database.session() as session:
+            row = await (await session.execute("SELECT now() AS now")).fetchone() or {}
+        now: AwareDatetime = row["now"]
+        return now
+
     async def claim(self, most: int, until: AwareDatetime, *, for_mail: bool = False) -> list[Row]:
         """Claim the next rows, the urgent ones first; nobody else gets them."""
         given = {"by": self._by, "most": most, "until": until, "mail": for_mail}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from pydantic import Field
 from temporalio import activity
@@ -48,7 +47,7 @@ class PushMail:
     async def email_urgent(self, order: EmailUrgent, before: PushQueue) -> Done:  # noqa: ARG002
         """E-mail each urgent notification once; what may have gone goes under the same id."""
         ledger = Ledger(self._database, claim("mail"))
-        until, left = datetime.now(UTC), order.most
+        until, left = await ledger.clock(), order.most
         with attempt() as this:
             async with self._targets.one_at_a_time(TARGET), heartbeats("e-mailing"):
                 # What an attempt that died has claimed: a letter is recognised by its Message-ID.
