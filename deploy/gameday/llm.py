@@ -40,7 +40,7 @@ PRICES = {
 ORGANIZATIONS = range(1, 9)
 _STATUSES = ("200", "400", "401", "404", "429", "500", "503", "529", "timeout", "unreachable")
 _OWN_SECONDS = 0.12
-_QUEUE_SECONDS = 0.05
+_QUEUE_SECONDS = 0.02
 _SORRY = "AI features are limited at the moment; please try again later."
 _MOST_TOKENS = 50
 

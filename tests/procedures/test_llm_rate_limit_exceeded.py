@@ -113,6 +113,8 @@ def test_people_read_limit_and_where_to_raise_it():
 
     assert "its limit is 60 requests a minute" in planned.findings
     assert planned.cause == "OpenAI refuses 30% of the calls"
+    longer = "a request whose calls are refused takes up to 3 s longer meanwhile"
+    assert longer in planned.findings
     assert "ask OpenAI for a higher limit, https://platform.openai.com" in planned.when_out
 
 

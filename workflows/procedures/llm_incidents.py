@@ -187,8 +187,14 @@ class LLMRateLimitExceeded(FlipsProvider):
                 asks=Asks.POLICY if seen[self.instances] else Asks.ALWAYS,
             )
             steps = (change,)
-        done = () if patience else ("back-off and queue are switched on already",)
+        done = (self._longer(),) if patience else ("back-off and queue are switched on already",)
         return Cause(words, steps, (*told, *said, *done))
+
+    def _longer(self) -> str:
+        """Say what patience costs: it shows in the API's latency."""
+        first, tries = self.given.llm_backoff_milliseconds / 1000, self.given.llm_tries
+        seconds = first * (2 ** (tries - 1) - 1)
+        return f"a request whose calls are refused takes up to {seconds:g} s longer meanwhile"
 
     def _patience(self, seen: Evidence) -> dict[Switch, str]:
         wanted = {
