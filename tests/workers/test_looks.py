@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 import pytest
 
 from activities.errors import Unavailable
-from activities.verification import Answering, Below, Sample
+from activities.verification import Answering, Below, Every, Sample
 from workers import looks
-from workers.looks import answering, careful
+from workers.looks import answering, careful, in_order
 
 NOW = datetime.now(UTC)
 
@@ -72,3 +72,39 @@ async def test_a_look_that_hangs_is_an_unknown_sample(monkeypatch):
         await asyncio.sleep(60)
 
     assert (await careful(hangs)(Below(expression="up", threshold=1))).good is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "good", "asked"),
+    [
+        pytest.param([True, True, True], True, 3, id="all hold"),
+        pytest.param([True, False, True], False, 2, id="one does not: the rest is not asked"),
+        pytest.param([None, True, True], None, 1, id="one is not known: the rest is not asked"),
+        pytest.param([True, True, None], None, 3, id="the last is not known"),
+    ],
+)
+async def test_several_conditions_are_looked_at_in_order(seen, good, asked):
+    conditions = (
+        Answering(checks=("database",)),
+        Below(expression="pool", threshold=0.8),
+        Answering(checks=("flows",)),
+    )
+    looked = []
+
+    async def look(condition):
+        looked.append(condition)
+        found = sample(seen[len(looked) - 1], f"look {len(looked)}")
+        return found.model_copy(update={"value": 0.5})
+
+    found = await in_order({"answering": look, "below": look})(Every(conditions=conditions))
+
+    assert found.good is good
+    assert looked == list(conditions[:asked])
+    assert f"look {asked}" in found.note
+    assert found.value is None, "seconds and shares make no chart together"
+
+
+async def test_only_several_conditions_are_looked_at_in_order():
+    found = await in_order({})(Answering(checks=("redis.ping",)))
+
+    assert found.good is None

@@ -87,6 +87,8 @@ async def test_what_is_set_up_has_the_same_activities_as_what_is_not(tmp_path):
         },
         slack={"token": "xoxb-1", "channels": {"incidents": "C0123"}},
         pagerduty={"routing_key": "key"},
+        maintenance={"account": "a", "namespace": "n", "token": "kv-token-of-a-test"},
+        reach={"database_host": "db"},
         reports={"folder": tmp_path},
     )
 
@@ -97,6 +99,15 @@ async def test_what_is_set_up_has_the_same_activities_as_what_is_not(tmp_path):
             assert {activity_name(each) for each in without[queue]} == {
                 activity_name(each) for each in full[queue]
             }
+
+
+async def test_what_renews_a_change_or_gives_back_a_part_of_it_is_made_where_changes_are():
+    async with compose(Settings()) as composition:
+        changes = {activity_name(each) for each in composition[Queue.CHANGES]}
+
+    parts = ("", ".read", ".undo", ".renew", ".stage")
+    assert {f"maintenance.on{part}" for part in parts} <= changes
+    assert "maintenance.state" not in changes
 
 
 async def test_what_is_not_set_up_says_which_setting_it_needs():
