@@ -16,7 +16,7 @@ FAILURES = 3
 BOTH_SIDES = Answering(checks=("postgres.select", "host.database_ping"))
 WHOLE = Answering(checks=("postgres.assertions",))
 _LOOKS = Looks(times=FAILURES)
-_SECONDS = 40.0
+_SECONDS = 30.0
 
 
 class RidesOutDatabaseOutage(GoesIntoMaintenance):
