@@ -9,7 +9,7 @@ from deploy.gameday import burdens, machine
 from deploy.gameday.faults import CRASH, Faults
 from deploy.gameday.shell import Ssh
 
-_BUSY, _ALL_BUSY = 1.0, 0.25
+_BUSY, _ALL_BUSY = 1.0, 0.15
 _LEAKED = 480
 _FLOODED = 145
 _DUMPED = 144

@@ -4,6 +4,7 @@ import pytest
 
 from activities import host_commands
 from deploy.gameday import burdens, machine
+from deploy.gameday.faults import CRASH
 from tests.gameday.watching import alerts, fires, ordered, rests, until
 
 LOGS = f"/{machine.LOGS}"
@@ -14,7 +15,8 @@ async def mended(platform):
     yield
     platform.lighten()
     platform.remove_dump()
-    await platform.mend_crash()
+    if platform.faults.text(CRASH):
+        await platform.mend_crash()
 
 
 async def instances(platform):
