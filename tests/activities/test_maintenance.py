@@ -2,11 +2,14 @@
 
 import asyncio
 import dataclasses
+import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 from pydantic import SecretStr
 from starlette.responses import PlainTextResponse
@@ -29,6 +32,7 @@ ONE, OTHER = "SupabaseDown-postgres-0001", "APIErrorRate-api-0002"
 ORDER = GoIntoMaintenance(message="We are on it.", lasts_seconds=1800)
 BEFORE = BeforeMaintenance()
 KEY = "maintenance"
+ENVELOPE = Path(__file__).parents[1] / "fixtures/cloudflare/envelope.schema.json"
 
 
 class Origin(StandIn):
@@ -289,3 +293,24 @@ async def test_a_store_that_is_busy_or_away_is_asked_again(place: Scene) -> None
     with pytest.raises(Unavailable):
         await run(place.maintenance.on_read, ORDER)
     assert (await run(place.maintenance.on_read, ORDER)).flag is None
+
+
+@pytest.mark.parametrize(
+    ("path", "token", "status"),
+    [
+        ("values/nothing-there", kv.TOKEN, 404),
+        ("values/maintenance", "wrong", 403),
+    ],
+    ids=["a key that is not there", "a token that is not valid"],
+)
+async def test_the_stand_in_says_no_as_cloudflare_does(
+    place: Scene, path: str, token: str, status: int
+) -> None:
+    schema = json.loads(ENVELOPE.read_text())["ErrorData"]
+    url = f"{place.store.api_url}/accounts/{kv.ACCOUNT}/storage/kv/namespaces/{kv.NAMESPACE}/{path}"
+
+    answer = await place.http.get(url, headers={"Authorization": f"Bearer {token}"})
+
+    assert (answer.status_code, answer.json()["success"]) == (status, False)
+    for error in answer.json()["errors"]:
+        jsonschema.validate(error, schema)
