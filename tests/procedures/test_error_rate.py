@@ -31,6 +31,7 @@ from tests.procedures.failing_api import (
     statuses,
 )
 from tests.procedures.slow_api import instances, series, value
+from tests.procedures.test_critical_api_latency import critical as latency
 from workflows.policy import Policy, Verdict
 
 REDIS = "host.restart_service"
@@ -170,6 +171,22 @@ def test_the_circuit_breaker_is_one_restart_and_sets_only_what_is_not_set():
     assert the(high(LATE, instances=None, **slow), SWITCH).asks is Asks.ALWAYS
 
 
+def test_what_two_causes_set_is_set_in_one_restart_each_for_its_reason():
+    slow = {"providers": series("provider", openai=14.0), "connections": FULL}
+    planned = latency(**slow)
+
+    step = the(planned, SWITCH)
+    assert step.order["values"] == {
+        "non-critical LLM calls off": "true",
+        "cached answers served": "true",
+        "LLM time-out (ms)": "10000",
+        "database pool size": "88",
+    }
+    assert "a circuit breaker" in step.why
+    assert "the API's own pools may be what runs out" in step.why
+    assert step.asks is Asks.POLICY
+
+
 def test_for_a_slow_database_only_cached_answers_are_switched_on():
     step = the(high(LATE, queries=series("query_type", select=2.0)), SWITCH)
 
@@ -225,7 +242,11 @@ def test_people_read_which_requests_fail_why_they_crash_and_what_sentry_has_seen
             DEPLOYED, DATABASE_GONE | REDIS_GONE, [REDIS, SWITCH, MAINTENANCE], id="both are gone"
         ),
         pytest.param(
-            DEPLOYED, {"connections": FULL}, [SWITCH, MAINTENANCE],
+            DEPLOYED, {"connections": FULL}, [ROLLBACK, SWITCH, RESTART, MAINTENANCE],
+            id="connections used up after a deployment: it may be the release that does it",
+        ),
+        pytest.param(
+            FINE, {"connections": FULL}, [SWITCH, RESTART, MAINTENANCE],
             id="connections used up: they are freed",
         ),
         pytest.param(

@@ -12,11 +12,11 @@ from workflows.procedures.base import Cause, Evidence, Ladder, Probe
 from workflows.procedures.circuit import BreaksCircuit
 from workflows.procedures.dependencies import StandsOn
 from workflows.procedures.deployments import RollsBack
-from workflows.procedures.failing import together
 from workflows.procedures.indexing import MakesIndexes
 from workflows.procedures.lasting import ShieldsUsers
 from workflows.procedures.leaking import FreesMemory
 from workflows.procedures.measured import number, over
+from workflows.procedures.merging import TreatsTogether
 from workflows.procedures.scaling import MOST_CONNECTIONS, ScalesOut
 from workflows.procedures.sentry import SeesTransactions
 
@@ -27,7 +27,9 @@ _USES = (
 )  # fmt: skip
 
 
-class SeesLatency(ScalesOut, FreesMemory, BreaksCircuit, MakesIndexes, RollsBack, SeesTransactions):
+class SeesLatency(
+    ScalesOut, FreesMemory, BreaksCircuit, MakesIndexes, RollsBack, TreatsTogether, SeesTransactions
+):
     """Knows how slowly the API answers, and the causes that both severities share."""
 
     p95 = Probe(Prometheus.value, Query(expression=promql.API_P95), why="p95 of the API now")
@@ -87,7 +89,9 @@ class HighAPILatency(SeesLatency):
             # With more traffic memory grows because it is needed.
             None if traffic else self.memory_grows(seen),
         )
-        found = together([cause for cause in causes if cause] or [self._no_clear_cause(seen)])
+        found = self.together(
+            seen, [cause for cause in causes if cause] or [self._no_clear_cause(seen)]
+        )
         return Ladder(
             cause=found.words,
             steps=found.steps,
@@ -130,7 +134,7 @@ class CriticalAPILatency(SeesLatency, StandsOn, ShieldsUsers):
         # More instances would only ask more of a database that is in trouble.
         more = [] if overloaded else [self._more(seen)]
         cut = self.provider_cut_off(seen)
-        found = together([*([cut] if cut else []), *overloaded, *more])
+        found = self.together(seen, [*([cut] if cut else []), *overloaded, *more])
         slow = "p95 could not be read" if p95 is None else f"p95 is {p95:.1f} s"
         shield = self.shield(seen, why="nothing has made it faster within minutes")
         return Ladder(

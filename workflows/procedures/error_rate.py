@@ -8,7 +8,7 @@ from activities.verification import Below
 from activities.words import Severity
 from workflows import promql
 from workflows.procedures.base import Cause, Evidence, Ladder
-from workflows.procedures.failing import SeesFailures, together
+from workflows.procedures.failing import SeesFailures
 from workflows.procedures.lasting import ShieldsUsers
 
 _USES = ("rollback_within_minutes", "rollback_healthy_minutes", "llm_slow_seconds",
@@ -86,7 +86,7 @@ class CriticalAPIErrorRate(SeesFailures, ShieldsUsers):
         much = (
             "an unknown share of the requests" if share is None else f"{share:.0%} of the requests"
         )
-        words = together(causes)
+        words = self.together(seen, causes)
         shield = self.shield(seen, why="requests still fail after everything else was tried")
         return Ladder(
             cause=f"OUTAGE: {much} fail; {words.words}",
@@ -97,10 +97,13 @@ class CriticalAPIErrorRate(SeesFailures, ShieldsUsers):
         )
 
     def _causes(self, alert: Alert, seen: Evidence) -> list[Cause]:
-        if (below := self.below_fails(alert, seen)) is not None:
+        below = self.below_fails(alert, seen)
+        if below is not None and self.below_is_gone(alert, seen):
             return [below]
         if self.dominant(seen) == "504" and (slow := self.waits(seen)) is not None:
             return [slow]
-        back = self.rolled_back(alert, seen, "database and Redis do not explain it")
+        # Connections that are used up may be what the newest release does to the database.
+        words = "" if below else "database and Redis do not explain it"
+        back = self.rolled_back(alert, seen, words)
         anew = self.restarted(seen, "", "treated as down: it begins anew what hangs or crashed")
-        return [Cause(back.words, (*back.steps, *anew.steps), (*back.findings, *anew.findings))]
+        return [back, *([below] if below else []), anew]

@@ -17,6 +17,7 @@ from workflows.procedures.dependencies import StandsOn
 from workflows.procedures.deployments import RollsBack
 from workflows.procedures.instances import crash_looping
 from workflows.procedures.measured import known, number, over
+from workflows.procedures.merging import TreatsTogether
 from workflows.procedures.sentry import SeesErrors
 
 _DOMINANT = 0.5
@@ -26,7 +27,7 @@ _ENDED = re.compile(
 _MOST_LINES = 3
 
 
-class SeesFailures(RollsBack, StandsOn, BreaksCircuit, SeesErrors):
+class SeesFailures(RollsBack, StandsOn, BreaksCircuit, TreatsTogether, SeesErrors):
     """Knows which requests fail, and what treats each kind of failure."""
 
     failing = Probe(
@@ -82,7 +83,12 @@ class SeesFailures(RollsBack, StandsOn, BreaksCircuit, SeesErrors):
         causes = [
             cause for cause in (self.database_fails(seen), self.redis_fails(alert, seen)) if cause
         ]
-        return together(causes) if causes else None
+        return self.together(seen, causes) if causes else None
+
+    def below_is_gone(self, alert: Alert, seen: Evidence) -> bool:
+        """Whether database or Redis does not answer at all: no other release would help."""
+        database = self.database(seen)
+        return bool(database and not database.answered) or bool(self.redis_fails(alert, seen))
 
     def waits(self, seen: Evidence) -> Cause | None:
         """Stop waiting for what is slow, whichever it is."""
@@ -126,13 +132,3 @@ class SeesFailures(RollsBack, StandsOn, BreaksCircuit, SeesErrors):
     def share(self, seen: Evidence) -> float | None:
         """Give the share of requests that fail, where it was read."""
         return number(seen[self.failing])
-
-
-def together(causes: list[Cause]) -> Cause:
-    """Make one cause of several; a step that two of them have is taken once."""
-    steps = {step.key: step for cause in reversed(causes) for step in reversed(cause.steps)}
-    return Cause(
-        "; ".join(cause.words for cause in causes),
-        tuple(reversed(steps.values())),
-        tuple(finding for cause in causes for finding in cause.findings),
-    )
