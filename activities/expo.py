@@ -49,6 +49,11 @@ class Finding(StrEnum):
         return self is Finding.DOWN
 
     @property
+    def refuses(self) -> bool:
+        """Whether Expo is there and says no."""
+        return self in {Finding.UNAUTHORIZED, Finding.CREDENTIALS, Finding.OTHER}
+
+    @property
     def blind(self) -> bool:
         """Whether it is we who cannot tell."""
         return self in {Finding.LIMITED, Finding.TEST_PHONE, Finding.DNS}

@@ -88,6 +88,7 @@ def expo(given=None, **found):
         pytest.param(
             {"from_worker": seen(Finding.CREDENTIALS, answers=True)}, [QUEUE], id="wrong keys"
         ),
+        pytest.param({"from_worker": seen(Finding.OTHER)}, [QUEUE], id="a refusal of another kind"),
         pytest.param({"from_worker": seen(Finding.DNS)}, [QUEUE, EMAIL], id="a name not resolved"),
     ],
 )

@@ -66,7 +66,7 @@ class ExpoPushServiceDown(SeesExpo):
             *_said_of_queue(waiting),
             *(["push notifications are queued already"] if self._queueing(seen) else []),
         )
-        if looked and not looked.finding.means_down and looked.answers:
+        if looked and not _down(looked) and (looked.answers or looked.finding.refuses):
             return self._answered(seen, looked, findings, api_down=api_down)
         # Two vantage points, or a person: restarting every instance is not done on one word.
         both = _down(looked) and api_down is True
@@ -88,7 +88,7 @@ class ExpoPushServiceDown(SeesExpo):
         self, seen: Evidence, looked: ExpoSeen, findings: tuple[str, ...], *, api_down: bool | None
     ) -> Ladder:
         """Decide where Expo is there: a key of ours is wrong, the API cannot reach it, or well."""
-        if looked.finding and not looked.finding.blind:
+        if looked.finding.refuses:
             return Ladder(
                 cause=f"Expo answers, and refuses: {looked.finding}",
                 steps=self._meanwhile(seen, Asks.ALWAYS)[:1],
