@@ -88,6 +88,8 @@ class PlannedStep(Kept):
     undo_when: Condition | None = None
     """What must have held for `undo_hold_seconds` before it is undone."""
     undo_hold_seconds: float = 0.0
+    verify_seconds: float = 0.0
+    """How long it takes to show whether it helps, where that is longer than the policy's."""
     cool_down_seconds: float = 0.0
     """Its own cool-down, where that is longer than the policy's."""
 

@@ -118,6 +118,8 @@ class Facts(Kept):
     version: str
     """Digest of everything that the procedures decide by."""
     thresholds: dict[str, float] = Field(default_factory=dict)
+    alert_lags_seconds: float = 0.0
+    """How long its alert may fire on after all is well: what it looks back over."""
 
 
 class WatchRecord(Kept):

@@ -179,12 +179,10 @@ class Response:
         if step is not None and step.proves and step.state is StepState.DONE:
             await self._prove(step)
             return
-        verdict = None
+        verdict, seconds = None, max(policy.verify_seconds, step.verify_seconds if step else 0)
         for label in ("Does it help?", "It is improving: watch on"):
-            case.enter(Phase.VERIFYING, label, case.after(policy.verify_seconds))
-            verdict = await self._watcher.watch(
-                label, policy.verify_seconds, interrupted=self._overtaken
-            )
+            case.enter(Phase.VERIFYING, label, case.after(seconds))
+            verdict = await self._watcher.watch(label, seconds, interrupted=self._overtaken)
             if verdict is None or verdict.outcome is not Outcome.IMPROVING:
                 break
         if verdict is None:

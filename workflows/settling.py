@@ -81,7 +81,7 @@ class Settling:
         # What fires while users are kept away says nothing, and must not keep them away for ever.
         if in_the_way and not (due is not None and due.blinds):
             record.settled_rounds += 1
-            if record.settled_rounds >= ROUNDS:
+            if record.settled_rounds >= ROUNDS and not self._lagging:
                 self._handover.hand_over(
                     f"it is well by its condition, but {in_the_way}", well=True
                 )
@@ -96,6 +96,15 @@ class Settling:
             self._handover.hand_over(f"it is well, and still in place is: {kept}", page=False)
         else:
             resolve(case, "explained" if record.explained_by else "recovered", said)
+
+    @property
+    def _lagging(self) -> bool:
+        """Whether the alert may still look back at what is over."""
+        record, policy = self._record, self._case.policy
+        if record.facts is None or record.recovered_at is None:
+            return False
+        lag = policy.seconds(record.facts.alert_lags_seconds)
+        return self._case.now < record.recovered_at + lag
 
     def _unsettled(self) -> bool:
         return self._alarmed() or self._case.outplanned

@@ -44,6 +44,8 @@ class Procedure(ABC):
     recovered: ClassVar[Condition]
     uses: ClassVar[tuple[str, ...]] = ()
     """The numbers of the settings that `plan` decides by."""
+    alert_lags_seconds: ClassVar[float] = 0.0
+    """How long its alert may fire on after all is well: what it looks back over."""
 
     def __init__(self, given: Given) -> None:
         self.given = given
@@ -104,6 +106,7 @@ class Procedure(ABC):
             condition=condition,
             version=_version(),
             thresholds=thresholds,
+            alert_lags_seconds=self.alert_lags_seconds,
         )
 
 

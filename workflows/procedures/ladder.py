@@ -49,6 +49,7 @@ class Step:
     completes: str = ""
     undo_when: Condition | None = None
     undo_hold_seconds: float = 0.0
+    verify_seconds: float = 0.0
     cool_down_seconds: float = 0.0
 
     def planned(self) -> PlannedStep:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from activities.alerts import Alert
 from activities.llm_throttle import MOST, NAMED, LlmThrottle, Throttle
 from activities.llm_usage import LlmUsage, Spender, Spending, TopOrganizations
@@ -15,6 +17,11 @@ from workflows.procedures.base import Evidence, Ladder, Probe, Step, step
 from workflows.procedures.instances import ActsOnInstances
 from workflows.procedures.measured import known, number
 
+_SHOWS_SECONDS = 720.0
+"""The pace is taken over ten minutes: so long it still has the past in it."""
+_LEAST = 0.01
+"""Of the whole; who spends less is not named."""
+
 
 class HighLLMCost(ActsOnInstances):
     """Language models cost more than 50 dollars an hour."""
@@ -24,6 +31,8 @@ class HighLLMCost(ActsOnInstances):
     section = "high-llm-costs--50hour"
     recovered = Below(expression=promql.LLM_COST, threshold=50, unit="$/h")
     uses = ("llm_throttled_per_minute",)
+    # It sums an hour.
+    alert_lags_seconds = 3600
 
     cost = Probe(
         Prometheus.value, Query(expression=promql.LLM_COST), why="pace of spending, dollars an hour"
@@ -63,7 +72,7 @@ class HighLLMCost(ActsOnInstances):
             expect="the pace falls within ten minutes; answers are plainer meanwhile",
             asks=Asks.POLICY if present and pace is not None else Asks.ALWAYS,
         )
-        return (change,)
+        return (replace(change, verify_seconds=_SHOWS_SECONDS),)
 
     def _throttle(self, seen: Evidence) -> tuple[Step, ...]:
         over = _over(seen[self.spending])
@@ -87,10 +96,12 @@ class HighLLMCost(ActsOnInstances):
             asks=Asks.ALWAYS,
             undo=True,
         )
-        return (throttle,)
+        return (replace(throttle, verify_seconds=_SHOWS_SECONDS),)
 
     def _most(self, seen: Evidence) -> str:
-        top = known(seen[self.shares])[:3]
+        shares = known(seen[self.shares])
+        whole = sum(each.value or 0.0 for each in shares)
+        top = [each for each in shares[:3] if (each.value or 0.0) >= _LEAST * whole]
         said = [
             f"organization {each.labels.get('organization_id', '?')} with "
             f"{each.labels.get('model', '?')} ${each.value or 0:.0f}"
@@ -106,7 +117,9 @@ class HighLLMCost(ActsOnInstances):
             found.append("no organization is over a daily limit: nobody is slowed down")
         if self.present(seen, Switch.LLM_MODEL) == self.given.llm_cheaper_model:
             found.append(f"calls go to {self.given.llm_cheaper_model} already")
-        if top := _spenders(seen[self.spending])[:3]:
+        spent = _spenders(seen[self.spending])
+        least = _LEAST * sum(each.cost_usd for each in spent)
+        if top := [each for each in spent[:3] if each.cost_usd >= least]:
             said = ", ".join(f"{each.organization} ${each.cost_usd:.2f}" for each in top)
             found.append(f"review the prompts of whoever spends most in an hour: {said}")
         return tuple(found)
