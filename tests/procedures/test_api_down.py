@@ -5,6 +5,7 @@ from activities.deployments import ReleaseHistory
 from activities.host import Logs
 from activities.host_disks import Disk, Disks
 from activities.host_logs import LogFile, OldLogs
+from activities.host_processes import Busiest, Largest, ProcessUse
 from activities.host_rotation import Rotation
 from activities.postgres_findings import Finding
 from activities.postgres_reach import Selected
@@ -73,8 +74,6 @@ DOWN = {
     "logs": Logs(text="GET /api/orgs\nError: boom\n", lines=2),
     "reach": Selected(answered=True),
     "releases": ReleaseHistory(releases=()),
-    "memory": None,
-    "slope": None,
 }
 FULL = {"disks": disks(0.001)}
 
@@ -261,6 +260,15 @@ def test_a_host_without_memory_and_a_disk_without_room_are_findings():
 
     assert "only 2% of the host's memory is left" in ladder.findings
     assert "the API wrote that there is no space left on a disk" in ladder.findings
+
+
+def test_what_takes_processors_and_memory_is_kept_before_a_restart_loses_it():
+    one = ProcessUse(pid=100, user="app", name="node", cpu_percent=99.0)
+    other = ProcessUse(pid=7, user="app", name="java", memory_bytes=900 * MIB)
+    ladder = down(busiest=Busiest(processes=(one,)), largest=Largest(processes=(other,), counted=9))
+
+    assert "busiest: node (app, 100) 99 %" in ladder.findings
+    assert "largest: java (app, 7) 900 MiB" in ladder.findings
 
 
 def test_it_has_recovered_only_when_every_instance_answers_on_both_sides():

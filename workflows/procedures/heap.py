@@ -9,16 +9,17 @@ from activities.record import Asks
 from activities.switches import Switch
 from activities.words import Nothing
 from workflows.procedures.base import Evidence, Probe, Step
-from workflows.procedures.leaking import FreesMemory
+from workflows.procedures.instances import ActsOnInstances
 from workflows.procedures.measured import mebibytes
 
 _HEAP = re.compile(r"heap out of memory|Reached heap limit", re.IGNORECASE)
 
 
-class RaisesHeap(FreesMemory):
+class RaisesHeap(ActsOnInstances):
     """Knows the instances' heap limit, and plans to raise it where the host has the memory."""
 
     logs = Probe(Host.logs, Nothing(), why="last 100 lines that the API wrote")
+    capacity = Probe(Host.capacity, Nothing(), why="CPU, memory and disk of the API host")
 
     def raise_heap(self, seen: Evidence) -> tuple[tuple[Step, ...], tuple[str, ...]]:
         """Plan a larger heap limit, only if all instances at their limit fit into the host."""

@@ -14,6 +14,7 @@ from workflows.procedures.base import Cause, Evidence, Ladder, Probe
 from workflows.procedures.deployments import RollsBack
 from workflows.procedures.heap import RaisesHeap
 from workflows.procedures.host_use import SeesHostUse, memory_of
+from workflows.procedures.leaking import FreesMemory
 from workflows.procedures.measured import known, memory_free_ratio, number
 from workflows.procedures.scaling import ScalesOut
 
@@ -106,7 +107,7 @@ class HighCPUUsage(ScalesOut, SeesHostUse):
         )
 
 
-class HighMemoryUsage(RaisesHeap, SeesHostUse):
+class HighMemoryUsage(RaisesHeap, FreesMemory, SeesHostUse):
     """More than 85 % of the API host's memory is used."""
 
     severity = Severity.WARNING

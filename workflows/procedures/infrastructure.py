@@ -18,7 +18,7 @@ from workflows.procedures.base import Cause, Evidence, Ladder, Probe
 from workflows.procedures.deployments import RollsBack
 from workflows.procedures.disk import FreesDisk
 from workflows.procedures.heap import RaisesHeap
-from workflows.procedures.host_use import memory_of
+from workflows.procedures.host_use import SeesHostUse, memory_of
 from workflows.procedures.instances import crash_looping
 from workflows.procedures.measured import mebibytes, memory_free_ratio
 
@@ -26,7 +26,7 @@ _NO_ROOM = re.compile(r"ENOSPC|No space left on device", re.IGNORECASE)
 _MOST_LINES = 3
 
 
-class APIDown(FreesDisk, RollsBack, RaisesHeap):
+class APIDown(FreesDisk, RollsBack, RaisesHeap, SeesHostUse):
     """The API does not answer at all."""
 
     severity = Severity.CRITICAL
@@ -155,6 +155,8 @@ class APIDown(FreesDisk, RollsBack, RaisesHeap):
                 if database and not database.answered
                 else []
             ),
+            *self.who(seen[self.busiest]),
+            *self.who(seen[self.largest]),
             *(f"the API wrote: {line[:200]}" for line in _last(logs)),
             *self.deployed(alert, seen),
             *seen.unread(

@@ -119,8 +119,8 @@ _DOWN = {
     "logs": Logs(text="Error: connect ETIMEDOUT", lines=1),
     "reach": Selected(answered=True, took_seconds=0.01),
     "releases": ReleaseHistory(releases=()),
-    "memory": None,
-    "slope": None,
+    "busiest": None,
+    "largest": None,
 }
 
 SITUATIONS = (
