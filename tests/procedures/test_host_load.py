@@ -263,6 +263,9 @@ def test_a_larger_heap_is_a_persons_unless_the_logs_show_that_it_is_short(found,
     ("found", "words"),
     [
         pytest.param({}, "grows by 30% an hour and the requests do not: a leak", id="a leak"),
+        pytest.param(
+            {"slope_hours": value(6000 * MIB / 3600 * 40)}, "by 40 times its size", id="a fast leak"
+        ),
         pytest.param({"rate": value(60.0)}, "with 3.2 times the requests: load", id="load"),
         pytest.param({"slope_hours": value(0.0)}, "hardly grows (+0% an hour)", id="neither"),
         pytest.param(

@@ -19,6 +19,8 @@ from workflows.procedures.measured import known, memory_free_ratio, number
 from workflows.procedures.scaling import ScalesOut
 
 _MOST_ROUTES = 3
+_FOLD = 10
+"""Above this a growth is told in times, not in per cent."""
 _OURS = 0.3
 """Of what is used: with less, the API is not why the memory is short."""
 
@@ -179,11 +181,10 @@ class HighMemoryUsage(RaisesHeap, FreesMemory, SeesHostUse):
         growth = slope * 3600 / memory
         if growth < self.given.memory_growth_ratio:
             return f"the API's memory hardly grows ({growth:+.0%} an hour)"
+        much = f"{growth:.0%}" if growth < _FOLD else f"{growth:.0f} times its size"
         if now and before and now / before >= self.given.spike_ratio:
-            return (
-                f"it grows by {growth:.0%} an hour with {now / before:.1f} times the requests: load"
-            )
-        return f"it grows by {growth:.0%} an hour and the requests do not: a leak"
+            return f"it grows by {much} an hour with {now / before:.1f} times the requests: load"
+        return f"it grows by {much} an hour and the requests do not: a leak"
 
     def _findings(self, seen: Evidence) -> tuple[str, ...]:
         history = seen[self.releases]
