@@ -87,7 +87,7 @@ class Renewal:
             step.half_time_at = None
             if not step.share:  # else users are coming back already
                 case.call(
-                    f"half of its time is over, and it is still needed: {step.effect}. "
+                    f"half of its time is over, and it is still in place: {step.effect}. "
                     "It is renewed until you end it or it is well"
                 )
         if step.renew_at is None or step.renew_at > case.now:

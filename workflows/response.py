@@ -136,6 +136,9 @@ class Response:
     async def _wait_for_the_way(self, step: PlannedStep) -> None:
         """Try *step* again in a while: a short outage of the way to it must not use it up."""
         case = self._case
+        if step.state is StepState.FAILED and not step.mends:
+            case.enter(Phase.MITIGATING, "take the next step")
+            return
         if step.state is StepState.FAILED:
             self._handover.hand_over(f"{step.effect}: {step.said}")
             return

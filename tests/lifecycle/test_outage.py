@@ -344,7 +344,7 @@ async def test_what_only_somebody_else_can_mend_is_waited_for_and_wakes_nobody_a
     assert record.asks == ""
     pages = [text for at, text in minutes(record, "page") if at < 20]
     assert [text.split(": ")[1] for text in pages] == [
-        "HighDrill", "half of its time is over, and it is still needed",
+        "HighDrill", "half of its time is over, and it is still in place",
     ]  # fmt: skip
     assert world.root["eta"] == "unknown"
     world.behind = True
@@ -376,3 +376,17 @@ async def test_a_wait_that_sees_nothing_is_left_to_people(town: Town, world: Clo
 
     assert record.phase is Phase.WATCHING
     assert "whether it is back cannot be seen" in record.asks
+
+
+async def test_where_no_page_can_be_shown_the_next_step_is_taken_all_the_same(
+    town: Town, world: Closed
+) -> None:
+    world.fails["maintenance.on.read"] = lambda: Unavailable("Cloudflare is down")
+    world.library = library(drill(page(), restart()))
+    story = await town.fire(alert("HighDrill"), policy=QUICK, world=world)
+    await story.until(lambda r: "no step can be taken now" in told(r))
+
+    record = await story.pass_time(minutes=20)
+
+    assert record.ladder[0].state is StepState.FAILED, told(record)
+    assert world.count("host.restart_service") == 1
