@@ -54,15 +54,19 @@ class Situations:
         yield from self.these
         yield Situation(NOTHING_READ, dict.fromkeys(self.usual))
 
+    @property
+    def unanswered(self) -> set[str]:
+        """Name the probes without an answer; they count as not read until they have one."""
+        return {probe.key for probe in self.procedure(Given()).probes()} - self.usual.keys()
+
     def plan(self, situation: Situation, given: Given) -> Ladder:
         """Ask the procedure itself."""
         name = self.procedure.__name__
         procedure = self.procedure(given.model_copy(update=dict(situation.declared)))
         probes = {probe.key: probe for probe in procedure.probes()}
         found = {**self.usual, **situation.found}
-        if probes.keys() != found.keys():
-            different = ", ".join(sorted(probes.keys() ^ found.keys()))
-            raise ValueError(f"{name}, “{situation.name}”: {different} is not there on both sides")
+        if strange := found.keys() - probes.keys():
+            raise ValueError(f"{name}, “{situation.name}”: no probe {', '.join(sorted(strange))}")
         alert = Alert(
             fingerprint="example",
             name=name,
@@ -70,13 +74,14 @@ class Situations:
             starts_at=AT,
             labels={"alertname": name, **self.labels},
         )
-        readings = [_reading(probe, found[key]) for key, probe in probes.items()]
+        readings = [_reading(probe, found.get(key)) for key, probe in probes.items()]
         return procedure.plan(alert, Evidence(readings, AT))
 
 
 def asked_by(procedure: type[Procedure], answers: Found) -> Found:
     """Pick those of *answers* that *procedure* asks for."""
-    return {probe.key: answers[probe.key] for probe in procedure(Given()).probes()}
+    asked = [probe.key for probe in procedure(Given()).probes()]
+    return {key: answers[key] for key in asked if key in answers}
 
 
 def _reading(probe: Probe[Any], answer: BaseModel | None) -> Reading:

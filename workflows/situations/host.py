@@ -6,31 +6,29 @@ from activities.deployments import ReleaseHistory
 from activities.host import Deployments, Logs
 from activities.host_disks import DeletedFiles, Folder, LargestFolders, OpenFile
 from activities.host_images import Image, Images
-from activities.host_processes import Busiest, Largest, ProcessUse, ThreadUse
 from workflows.procedures.disk_space import DiskSpaceLow
 from workflows.procedures.host_load import HighCPUUsage, HighMemoryUsage
 from workflows.situations.base import Situation, Situations
 from workflows.situations.infrastructure import LOOK, ROTATES, disks, old_logs
 from workflows.situations.releases import BAD, history
-from workflows.situations.usual import GIB, MIB, capacity, connections, instances, series, value
+from workflows.situations.usual import (
+    GIB,
+    MIB,
+    busiest,
+    capacity,
+    connections,
+    instances,
+    largest,
+    series,
+    value,
+)
 
 _KEEPS_ALL = ROTATES.model_copy(update={"values": {"max_size": "10M", "retain": "all"}})
 
 
-def _busiest(*percents: float, other: float | None = None) -> Busiest:
-    ours = [
-        ProcessUse(pid=4100 + number, user="app", name="node", cpu_percent=percent)
-        for number, percent in enumerate(percents)
-    ]
-    if other is not None:
-        ours.append(ProcessUse(pid=9001, user="root", name="backup", cpu_percent=other))
-    busy = ThreadUse(id=4100, name="node", cpu_percent=max(percents))
-    return Busiest(processes=tuple(ours), threads=(busy,), cores=4, runnable=3)
-
-
 _LOAD = {
     "used": value(0.93),
-    "busiest": _busiest(80.0, 78.0),
+    "busiest": busiest(80.0, 78.0),
     "largest": None,
     "routes": series("route", {"/api/orgs": 1.4, "/api/users": 0.2}),
     "instances": instances(),
@@ -43,15 +41,7 @@ _LOAD = {
 _SHORT = {
     "used": value(0.9),
     "busiest": None,
-    "largest": Largest(
-        processes=(
-            ProcessUse(
-                pid=4100, user="app", name="node", cpu_percent=20.0, memory_bytes=3000 * MIB
-            ),
-            ProcessUse(pid=812, user="redis", name="redis", cpu_percent=1.0, memory_bytes=60 * MIB),
-        ),
-        counted=120,
-    ),
+    "largest": largest(node=3000 * MIB),
     "instances": instances(memory=3000 * MIB),
     "capacity": capacity(memory_left=800 * MIB),
     "logs": Logs(text="listening", lines=1),
@@ -69,8 +59,8 @@ SITUATIONS = (
         _LOAD,
         (
             Situation("All instances are busy"),
-            Situation("One instance runs away", {"busiest": _busiest(99.0, 12.0)}),
-            Situation("Another process takes it", {"busiest": _busiest(20.0, 18.0, other=180.0)}),
+            Situation("One instance runs away", {"busiest": busiest(99.0, 12.0)}),
+            Situation("Another process takes it", {"busiest": busiest(20.0, 18.0, other=180.0)}),
             Situation("The host has no processor left", {"capacity": capacity(load=3.9)}),
         ),
         by_hand=LOOK + """\

@@ -20,7 +20,12 @@ from workflows.procedures.dashboard import DashboardDown
 from workflows.procedures.infrastructure import APIDown
 from workflows.situations.base import AT, Situation, Situations, asked_by
 from workflows.situations.releases import BAD, history
-from workflows.situations.usual import GIB, capacity, instances, value
+from workflows.situations.usual import (
+    GIB,
+    capacity,
+    instances,
+    value,
+)
 
 LOOK = """\
 ssh user@api-server

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from activities.host import Capacity
+from activities.host_processes import Busiest, Largest, ProcessUse, ThreadUse
 from activities.postgres import Connections
 from activities.prometheus import Series, SeriesAnswer, Value
 from activities.supervisor import Process, Processes
@@ -69,3 +70,26 @@ def capacity(*, load: float = 1.0, memory_left: int = 4 * GIB, memory: int = 8 *
 def connections(used: int = 50, most: int = 200) -> Connections:
     """Make the database's connections."""
     return Connections(used=used, max=most, reserved=3, used_ratio=used / most)
+
+
+def busiest(*percents: float, other: float | None = None) -> Busiest:
+    """Make what the instances of the API take of a processor each, and *other* for a back-up."""
+    processes = [
+        ProcessUse(pid=4100 + number, user="app", name="node", cpu_percent=percent)
+        for number, percent in enumerate(percents)
+    ]
+    if other is not None:
+        processes.append(ProcessUse(pid=9001, user="root", name="backup", cpu_percent=other))
+    thread = ThreadUse(id=4100, name="node", cpu_percent=max(percents))
+    return Busiest(processes=tuple(processes), threads=(thread,), cores=4, runnable=3)
+
+
+def largest(*, node: int = 200 * MIB) -> Largest:
+    """Make what takes the memory of the API's host: an instance of the API, and Redis."""
+    return Largest(
+        processes=(
+            ProcessUse(pid=4100, user="app", name="node", cpu_percent=20.0, memory_bytes=node),
+            ProcessUse(pid=812, user="redis", name="redis", cpu_percent=1.0, memory_bytes=60 * MIB),
+        ),
+        counted=120,
+    )
