@@ -167,8 +167,8 @@ class Hands:
         record.people.taken_over_by, record.people.hold_until = "", None
         record.plan_again = True
         for step in record.temporary:
-            if step.stages and step.left:
-                step.left, step.stage_fails = "", 0
+            if step.stages:
+                step.left, step.stage_fails, step.put_back = "", 0, False
         self._seen(act)
         case.note("person", "handed back: looking again", by=act.by, tell=True)
         return "the responder looks again and goes on"
