@@ -184,18 +184,18 @@ class Pm2:
             if which not in {APP, "all"}:
                 raise Refused(f"[PM2][ERROR] Process or Namespace {which} not found")
             for instance in self.instances:
-                instance.listened = False
-                await self._tell()  # no request is sent where nobody will answer it
                 await instance.restart({})
                 await self._until_it_listens(instance)
             return "".join(f"[PM2] [{APP}]({it.number}) ok\n" for it in self.instances)
 
-    async def _until_it_listens(self, instance: Instance) -> None:
+    @staticmethod
+    async def _until_it_listens(instance: Instance) -> None:
+        """Wait for a successor, but not for one that crashes."""
         for _ in range(int(LISTEN_SECONDS / LOOK_SECONDS)):
-            if await instance.look():
-                break
+            with contextlib.suppress(OSError):
+                if await processes.listens(instance.port)():
+                    break
             await asyncio.sleep(LOOK_SECONDS)
-        await self._tell()
 
     async def jlist(self) -> str:
         """Describe the instances as JSON."""
