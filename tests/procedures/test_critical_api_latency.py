@@ -92,6 +92,11 @@ def test_what_is_slow_is_cut_off_treated_or_given_more_hands(found, expected, ca
     assert cause in planned.cause
 
 
+def test_what_could_not_be_read_is_not_called_well():
+    assert "whether the database is slow is not known" in critical(queries=None).cause
+    assert the(critical(queries=None), SCALE).asks is Asks.ALWAYS
+
+
 def test_it_says_how_slow_it_is_in_the_words_of_the_runbook():
     planned = critical()
 

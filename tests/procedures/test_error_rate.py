@@ -276,6 +276,8 @@ def test_an_outage_says_how_many_fail_in_the_words_of_the_runbook():
     facts = consult("CriticalAPIErrorRate").facts
     assert facts.impact.startswith("Most users cannot use the service")
     assert facts.condition.threshold == 0.05, "between 5 and 20 % it has become High"
+    blind = critical(DEPLOYED, reach=None, reach_from_host=None)
+    assert "whether the database answers is not known" in blind.cause
     assert "an unknown share" in critical(DEPLOYED, failing=None).cause
 
 

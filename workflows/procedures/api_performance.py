@@ -15,7 +15,7 @@ from workflows.procedures.deployments import RollsBack
 from workflows.procedures.indexing import MakesIndexes
 from workflows.procedures.lasting import ShieldsUsers
 from workflows.procedures.leaking import FreesMemory
-from workflows.procedures.measured import number, over
+from workflows.procedures.measured import known, number, over
 from workflows.procedures.merging import TreatsTogether
 from workflows.procedures.scaling import MOST_CONNECTIONS, ScalesOut
 from workflows.procedures.sentry import SeesTransactions
@@ -149,4 +149,8 @@ class CriticalAPILatency(SeesLatency, StandsOn, ShieldsUsers):
         steps, findings = self.scale_out(
             seen, self.given.replicas_critical, why="requests take seconds: more hands for them"
         )
-        return Cause("the database is not what is slow", steps, findings)
+        if known(seen[self.queries]):
+            words = "the database is not what is slow"
+        else:
+            words = "whether the database is slow is not known"
+        return Cause(words, steps, findings)

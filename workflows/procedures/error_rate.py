@@ -104,6 +104,8 @@ class CriticalAPIErrorRate(SeesFailures, ShieldsUsers):
             return [slow]
         # Connections that are used up may be what the newest release does to the database.
         words = "" if below else "database and Redis do not explain it"
+        if self.database(seen) is None:
+            words = "whether the database answers is not known"
         back = self.rolled_back(alert, seen, words)
         anew = self.restarted(seen, "", "treated as down: it begins anew what hangs or crashed")
         return [back, *([below] if below else []), anew]
