@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 from temporalio import activity
 
+from activities.changes import silence
 from activities.errors import NotYet
 from activities.words import Answer, Name, Order
 
@@ -119,7 +120,8 @@ class Verification:
         ]
         # A crash between the look and the answer repeats the attempt: the look is simply taken
         # again.
-        samples.append(await self._looks[ask.condition.kind](ask.condition))
+        with silence():
+            samples.append(await self._looks[ask.condition.kind](ask.condition))
         samples = samples[-MOST_SAMPLES:]
         activity.heartbeat([sample.model_dump(mode="json") for sample in samples])
         elapsed = info.current_attempt_scheduled_time - info.scheduled_time
