@@ -18,15 +18,15 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.alerts import Alert, Notice, incident_id
-from activities.coordination import Coordination, Done, Wanted
 from activities.errors import Ambiguous, Refused, Unavailable
 from activities.incidents import Incidents
-from activities.neighbours import NeighbouringIncidents, OpenIncidents
+from activities.neighbours import NeighbouringIncidents
 from activities.record import Record
 from activities.verification import Condition, Sample, Verdict, Verification, Watch
 from activities.words import Risk, Severity
 from starters.opening import attributes
 from tests.lifecycle.drills import DRILLS
+from tests.lifecycle.neighbourhood import Neighbourhood
 from workflows.acts import Act, ActKind, PersonAct
 from workflows.consult import Consultation, Consulted, Library
 from workflows.coordinator import Coordinator
@@ -366,7 +366,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat()
 
 
-class Town:
+class Town(Neighbourhood):
     """Workers on a Temporal server, and a world of its own for each of the incidents there."""
 
     def __init__(self, env: WorkflowEnvironment) -> None:
@@ -447,29 +447,6 @@ class Town:
         from activities.incidents import EarlierIncident
 
         return await Incidents().earlier(EarlierIncident.model_validate(ask))
-
-    @activity.defn(name="incidents.open")
-    async def open(self, ask: OpenIncidents) -> Any:
-        """The real one where a test wants it: it asks the real Temporal."""
-        world = self.world_of(activity.info().workflow_id)
-        if "incidents.open" in world.answers:
-            return await world.call("incidents.open", [ask])
-        return await NeighbouringIncidents().open(ask)
-
-    @activity.defn(name="coordination.take_turn")
-    async def take_turn(self, ask: Wanted) -> Any:
-        """The real one where a test wants it: two incidents and a coordinator."""
-        return await self._coordinated("coordination.take_turn", Coordination().take_turn, ask)
-
-    @activity.defn(name="coordination.give_back")
-    async def give_back(self, done: Done) -> Any:
-        return await self._coordinated("coordination.give_back", Coordination().give_back, done)
-
-    async def _coordinated(self, name: str, real: Callable[..., Any], said: Any) -> Any:
-        world = self.world_of(activity.info().workflow_id)
-        if name in world.answers:
-            return await world.call(name, [said])
-        return await real(said)
 
     @activity.defn(dynamic=True)
     async def anything(self, raw: Sequence[RawValue]) -> Any:

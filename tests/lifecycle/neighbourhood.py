@@ -1,0 +1,39 @@
+"""What incidents ask of each other and of their coordinator: the real one where a test wants it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from temporalio import activity
+
+from activities.coordination import Coordination, Done, Wanted
+from activities.neighbours import NeighbouringIncidents, OpenIncidents
+
+
+class Neighbourhood:
+    """The activities by which incidents meet; a world that answers for them keeps them apart."""
+
+    def world_of(self, workflow_id: str) -> Any:
+        raise NotImplementedError
+
+    @activity.defn(name="incidents.open")
+    async def open(self, ask: OpenIncidents) -> Any:
+        """The real one where a test wants it: it asks the real Temporal."""
+        world = self.world_of(activity.info().workflow_id)
+        if "incidents.open" in world.answers:
+            return await world.call("incidents.open", [ask])
+        return await NeighbouringIncidents().open(ask)
+
+    @activity.defn(name="coordination.take_turn")
+    async def take_turn(self, ask: Wanted) -> Any:
+        """The real one where a test wants it: two incidents and a coordinator."""
+        return await self._coordinated("coordination.take_turn", Coordination().take_turn, ask)
+
+    @activity.defn(name="coordination.give_back")
+    async def give_back(self, done: Done) -> Any:
+        return await self._coordinated("coordination.give_back", Coordination().give_back, done)
+
+    async def _coordinated(self, name: str, real: Callable[..., Any], said: Any) -> Any:
+        world = self.world_of(activity.info().workflow_id)
+        if name in world.answers:
+            return await world.call(name, [said])
+        return await real(said)
