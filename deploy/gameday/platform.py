@@ -146,12 +146,14 @@ class Platform(BreaksRedis, BreaksApi, BreaksHost, BreaksDatabase):
         async with contextlib.AsyncExitStack() as starting:
             self._write_files()
             await starting.enter_async_context(self._database)
-            watching = (self._alertmanager, self._prometheus, self._exporter)
-            for child in (*watching, self._host, self._traffic):
+            first = (self._alertmanager, self._exporter, self._host)
+            # Prometheus would take instances that are not up yet for an API that is down.
+            then = (self._prometheus, self._traffic)
+            for child in (*first, *then):
                 starting.push_async_callback(child.stop)
             starting.push_async_callback(self.plug_leak)
-            await asyncio.gather(*(child.start() for child in (*watching, self._host)))
-            await self._traffic.start()
+            await asyncio.gather(*(child.start() for child in first))
+            await asyncio.gather(*(child.start() for child in then))
             self._running = starting.pop_all()
         return self
 
