@@ -38,7 +38,6 @@ SLOTS = 2
 WORK_SECONDS = 0.095
 LOOK_SECONDS = 0.5
 LOOK_TIMEOUT_SECONDS = 1.0
-POOL_TIMEOUT_SECONDS = 2.0
 
 
 class Api:
@@ -54,7 +53,7 @@ class Api:
             # Held from the start, so that the server's count of sessions moves only with a cause.
             min_size=settings.pool_max,
             max_size=settings.pool_max,
-            timeout=POOL_TIMEOUT_SECONDS,
+            timeout=settings.connect_timeout_seconds,
             kwargs={"autocommit": True, "application_name": "pravado-api", "connect_timeout": 2},
             open=False,
         )

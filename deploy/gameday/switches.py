@@ -7,6 +7,8 @@ from typing import Self
 SWITCHES = {
     "USE_IN_MEMORY_CACHE": "false",
     "DB_POOL_MAX": "4",
+    "DB_CONNECT_TIMEOUT_MS": "2000",
+    "DATABASE_PROFILE": "primary",
     "PLAN_POLICY_TTL_SECONDS": "3600",
     "SERVE_CACHED": "false",
     "LLM_TIMEOUT_MS": "30000",
@@ -23,6 +25,10 @@ SWITCHES = {
 }
 """How the API is set before anybody touches it."""
 
+_URL = "DATABASE_URL"
+_URLS = {"primary": _URL, "backup": "DATABASE_URL_BACKUP"}
+"""Where the connection string of each database stands: a switch only ever names one."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -33,6 +39,7 @@ class Settings:
     redis_url: str
     in_memory_cache: bool
     pool_max: int
+    connect_timeout_seconds: float
     plan_policy_ttl_seconds: int
     serve_cached: bool
 
@@ -41,10 +48,11 @@ class Settings:
         """Read the variables; a wrong one ends the instance, as it would in production."""
         return cls(
             port=int(environment["PORT"]),
-            database_url=environment["DATABASE_URL"],
+            database_url=environment[_URLS.get(environment.get("DATABASE_PROFILE", ""), _URL)],
             redis_url=environment["REDIS_URL"],
             in_memory_cache=environment.get("USE_IN_MEMORY_CACHE") == "true",
             pool_max=int(environment.get("DB_POOL_MAX") or 4),
+            connect_timeout_seconds=int(environment.get("DB_CONNECT_TIMEOUT_MS") or 2000) / 1000,
             plan_policy_ttl_seconds=int(environment.get("PLAN_POLICY_TTL_SECONDS") or 3600),
             serve_cached=environment.get("SERVE_CACHED") == "true",
         )
