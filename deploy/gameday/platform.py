@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import httpx
 import psycopg
 
 from deploy.gameday import (
@@ -38,6 +39,7 @@ from deploy.gameday.shell import Ssh, make_keys
 from deploy.local import data, processes
 from deploy.local.metrics import Alertmanager, Prometheus
 from deploy.prometheus_rules import rules_yaml
+from workflows import promql
 
 LEAKED = 34
 """Sessions that bring the database above 80 % and leave the responder a few."""
@@ -146,13 +148,15 @@ class Platform(BreaksRedis, BreaksApi, BreaksHost, BreaksDatabase):
         async with contextlib.AsyncExitStack() as starting:
             self._write_files()
             await starting.enter_async_context(self._database)
-            first = (self._alertmanager, self._exporter, self._host)
-            # Prometheus would take instances that are not up yet for an API that is down.
-            then = (self._prometheus, self._traffic)
+            first = (self._prometheus, self._exporter, self._host)
+            then = (self._alertmanager, self._traffic)
             for child in (*first, *then):
                 starting.push_async_callback(child.stop)
             starting.push_async_callback(self.plug_leak)
             await asyncio.gather(*(child.start() for child in first))
+            # Who does not see the API yet, for it takes Prometheus five seconds to hear of its
+            # targets, would tell everybody that it is down.
+            await self._until(self._scraped)
             await asyncio.gather(*(child.start() for child in then))
             self._running = starting.pop_all()
         return self
@@ -259,6 +263,14 @@ class Platform(BreaksRedis, BreaksApi, BreaksHost, BreaksDatabase):
         [scraped] = json.loads(self._targets.read_text())
         ready = len(scraped["targets"]) == host.INSTANCES
         return ready and await processes.answers(self.health_url)()
+
+    async def _scraped(self) -> bool:
+        """Whether Prometheus sees the API, and holds it for down no more."""
+        async with httpx.AsyncClient(base_url=self.prometheus_url, trust_env=False) as client:
+            up = (await client.get("/api/v1/query", params={"query": promql.API_UP})).json()
+            alerts = (await client.get("/api/v1/alerts")).json()
+        names = {each["labels"]["alertname"] for each in alerts["data"]["alerts"]}
+        return bool(up["data"]["result"]) and "APIDown" not in names
 
     async def _used(self) -> bool:
         """Whether users get answers."""
