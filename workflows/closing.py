@@ -11,8 +11,13 @@ from activities.record import Phase, Record, Resolution, StepState
 from activities.report import Reports, WriteReport
 from activities.report_facts import facts
 from workflows.case import Case, why
+from workflows.deadlines import until
 from workflows.efforts import DOCUMENT, SUMMARY, said
 from workflows.steps import Steps
+
+_TRY_AGAIN = 20.0
+_MOST_TRIES = 45
+"""A quarter of an hour: longer than another's turn."""
 
 
 def resolve(case: Case, how: str, reason: str) -> None:
@@ -27,9 +32,7 @@ async def document(case: Case) -> None:
     if resolution is None:
         case.enter(Phase.WATCHING)
         return
-    for step in [each for each in record.temporary if each.behind is not None]:
-        # A person's word ends the incident, and nothing of ours stays in users' way after it.
-        await Steps(case).undo(step)
+    await _out_of_the_way(case)
     # A change that ran while a person resolved has ended by now.
     resolution.still_temporary = [step.effect for step in record.temporary]
     record.asks = record.next_action = ""
@@ -71,6 +74,18 @@ async def _have_summarized(case: Case) -> None:
         record.summary, record.summary_by = written.text, written.model
     except ActivityError as error:
         case.note("report", f"no model wrote a summary: {why(error)}")
+
+
+async def _out_of_the_way(case: Case) -> None:
+    """Take a maintenance page off: whoever ended the incident wants users to be let in.
+
+    What cannot be undone now, or waits its turn, is tried again; then a person is asked to.
+    """
+    for step in [each for each in case.record.temporary if each.behind is not None]:
+        for _ in range(_MOST_TRIES):
+            if await Steps(case).undo(step) or step.left:
+                break
+            await until(lambda: False, case.after(_TRY_AGAIN), f"Try again: undo {step.effect}")
 
 
 def _as_it_will_stand(record: Record) -> Record:

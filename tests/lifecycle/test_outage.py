@@ -191,6 +191,7 @@ async def test_a_page_that_cannot_be_taken_off_is_named_in_the_end(
 
     record = await story.record()
     assert record.resolution.still_temporary == ["show the page"]
+    assert any("please undo it by hand" in text for _, text in minutes(record, "page"))
     assert "Still temporary: show the page" in world.said
     renewed = world.count("maintenance.on.renew")
     assert renewed == 0, "it is not kept alive: it ends by itself"
