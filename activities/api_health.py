@@ -240,7 +240,8 @@ async def everywhere(outside: ApiHealth, host: OnHost | None) -> Sample:
     looks = [_from_outside(outside), *([_from_host(host)] if host is not None else [])]
     seen = await asyncio.gather(*looks)
     verdicts = [good for good, _ in seen]
-    note = "; ".join(note for _, note in seen)
+    alone = () if host else ("API host: not set up, so not asked",)
+    note = "; ".join((*(note for _, note in seen), *alone))
     if False not in verdicts and None in verdicts:
         return unknown(now, note)
     return Sample(at=now, good=False not in verdicts, note=note)

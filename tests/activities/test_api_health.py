@@ -198,6 +198,14 @@ async def test_it_has_recovered_when_both_sides_say_so(machine, public, own, goo
     assert said in sample.note
 
 
+async def test_without_a_host_the_public_address_decides_and_that_is_said():
+    async with answering(200) as port, outside(port) as health:
+        sample = await run(lambda: everywhere(health, None))
+
+    assert sample.good is True
+    assert sample.note == "public address: 200; API host: not set up, so not asked"
+
+
 async def test_a_host_that_cannot_be_entered_is_unknown(machine):
     machine.answers["pm2 jlist"] = (127, "", "")
     async with answering(200) as port, outside(port) as health:
