@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from temporalio import workflow
+
 from activities.record import Phase, PlannedStep, StepState
 from activities.verification import Outcome, Verdict
 from activities.words import Mode, Severity
@@ -147,16 +149,29 @@ class Response:
         await until(self._stopped, again, "Try again to see what is there before the step")
 
     async def _well_already(self) -> bool:
-        """Look before a step whether it is still needed, when no alert fires any more."""
+        """Look before a step whether it is still needed, when no alert fires any more.
+
+        Also before people are called because a new plan has no step, where one was taken before:
+        the milder alert of the two fires on for a while after what has ended both.
+        """
         record, policy = self._record, self._case.policy
-        if record.firing or record.facts is None:
+        if record.facts is None:
+            return False
+        milder = self._planned_nothing_more()
+        if record.firing and not milder:
             return False
         verdict = await self._watcher.watch(
             "Is a step still needed?",
             policy.verify_every_seconds * (policy.good_looks + 1),
-            interrupted=lambda: self._stopped() or bool(record.firing),
+            interrupted=lambda: self._stopped() or (bool(record.firing) and not milder),
         )
         return verdict is not None and verdict.outcome is Outcome.RECOVERED
+
+    def _planned_nothing_more(self) -> bool:
+        record = self._record
+        tried = any(step.took_place for step in record.past_steps)
+        empty = bool(record.firing) and not record.ladder and tried
+        return empty and workflow.patched("well-under-a-milder-plan")
 
     def _when_out(self) -> str:
         said = self._record.when_out or "no step is left"

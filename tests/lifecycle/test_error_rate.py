@@ -1,5 +1,6 @@
 """One indicator, two severities: what was tried under one is known under the other."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -178,3 +179,29 @@ async def test_users_are_shielded_alone_only_if_it_is_as_bad_when_the_turn_comes
     [page] = [step for step in record.ladder if step.activity == MAINTENANCE]
     assert page.alone is alone
     assert "Is it so bad that nobody need be asked?" in told(record)
+
+
+async def test_after_a_rollback_that_helped_nobody_is_called_for_the_milder_alert_that_fires_on(
+    town: Town, failing: World
+) -> None:
+    failing.share = 0.64
+    failing.cures = {ROLLBACK: True}
+    high = alert(HIGH, severity="warning", fingerprint="h")
+    critical = alert(CRITICAL, severity="critical", service=high.service, fingerprint="c")
+    failing.slow[ROLLBACK] = asyncio.Event()
+    story = await town.fire(critical, high, policy=QUICK, world=failing)
+    await story.until(lambda r: failing.count(ROLLBACK) == 1)
+    failing.share = 0.0
+    failing.slow[ROLLBACK].set()
+    await story.until(lambda r: r.phase in (Phase.VERIFYING, Phase.SETTLING))
+    await story.notice(resolved(critical))
+    await story.until(lambda r: r.severity.value == "warning")
+
+    record = await story.pass_time(seconds=50)
+
+    assert record.facts is not None
+    assert record.facts.name == HIGH
+    assert "0 steps planned" in told(record)
+    assert record.phase is Phase.SETTLING, told(record)
+    assert record.handed_over_why == ""
+    assert failing.pages == [("on-call", "high")], "once, for the outage"
