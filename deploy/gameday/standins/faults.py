@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 EVERYTHING = "*"
@@ -129,7 +131,9 @@ class Fallible:
         else:
             await asyncio.sleep(fault.seconds)
             if not fault.done:
-                await self._app(scope, receive, send)
+                # Who asked may have given up long ago, and then there is nobody to answer.
+                with contextlib.suppress(ClientDisconnect):
+                    await self._app(scope, receive, send)
                 return
         for message in held:
             await send(message)
