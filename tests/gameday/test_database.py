@@ -56,3 +56,27 @@ async def test_hogged_pools_stay_exhausted_whatever_is_ended(platform):
     platform.give_back_pools()
 
     await until(rests, platform, "DatabaseConnectionErrors", within=60)
+
+
+async def test_a_report_that_begins_again_takes_its_sessions_back_whatever_is_ended(platform):
+    await platform.leak_connections(again=True)
+    await until(fires, platform, "HighDatabaseConnections", within=40)
+    async with await psycopg.AsyncConnection.connect(platform.postgres_dsn) as responder:
+        ended = await responder.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE application_name = 'nightly-report'"
+        )
+        assert (await ended.fetchone())[0] > 30
+
+    async def back(_):
+        async with await psycopg.AsyncConnection.connect(platform.postgres_dsn) as responder:
+            held = await responder.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'nightly-report'"
+            )
+            [count] = await held.fetchone()
+        return [] if count > 30 else [f"{count} sessions"]
+
+    await until(back, platform)
+
+    await platform.plug_leak()
+    await until(rests, platform, "HighDatabaseConnections", within=60)
