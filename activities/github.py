@@ -97,10 +97,7 @@ class GitHub:
         known = list(zip(deployments, states, strict=True))
         alive = [(each, state) for each, state in known if state not in _FAILED]
         changes = await asyncio.gather(
-            *(
-                self._changed(older[0].sha, newer[0].sha)
-                for newer, older in pairwise(alive)
-            )
+            *(self._changed(older[0].sha, newer[0].sha) for newer, older in pairwise(alive))
         )
         unknown: dict[str, bool] = {}
         found = zip(alive[:most], [*changes, unknown], strict=False)
