@@ -48,7 +48,7 @@ class Explaining:
         """
         case, record = self._case, self._record
         causes, symptoms = causes_of(record.indicator), symptoms_of(record.indicator)
-        if record.stands_alone or not (causes or symptoms) or not case.coordinated:
+        if record.stands_alone or not (causes or symptoms) or case.edition < 2:
             return False
         hold = case.policy.symptom_hold_seconds if causes else 0.0
         holds = record.severity is Severity.CRITICAL and hold > 0

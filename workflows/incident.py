@@ -57,7 +57,7 @@ class Incident:
         """
         # Here, and not where it is used: after a local activity of the same workflow task the
         # marker of a patch is not found again at replay (TMPRL1100).
-        self._case.coordinated = workflow.patched("coordinated")
+        self._case.edition = 2 if workflow.patched("edition-2") else 1
         self._intake.absorb()
         self._case.changed()
         tracks = [

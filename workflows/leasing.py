@@ -37,7 +37,7 @@ class Leases:
     async def take(self, step: PlannedStep, *, undo: bool = False) -> tuple[Leave, str]:
         """Ask for a turn to make *step*, or to undo it; gives the answer, and why."""
         case, policy = self._case, self._case.policy
-        if not case.coordinated:
+        if case.edition < 2:
             return Leave.GO, ""
         try:
             turn: Turn = await workflow.execute_activity_method(
@@ -75,7 +75,7 @@ class Leases:
     ) -> None:
         """Say what became of *step*."""
         case = self._case
-        if not case.coordinated:
+        if case.edition < 2:
             return
         happened = step.state is StepState.UNDONE if undo else step.in_place
         claim = _claim(step)

@@ -84,6 +84,8 @@ class Stage:
             "RESPONDER_SLACK__BASE_URL": self.slack.api_url,
             "RESPONDER_SLACK__TOKEN": SLACK_TOKEN,
             "RESPONDER_SLACK__CHANNELS": json.dumps(CHANNELS),
+            # What it costs is measured, not for how long a symptom waits for its cause.
+            "RESPONDER_POLICY__SYMPTOM_HOLD_SECONDS": "0",
         }
 
     async def post(self, alerts: list[dict[str, Any]]) -> int:

@@ -62,7 +62,10 @@ async def test_each_part_is_killed_and_comes_back_with_the_incident(tmp_path):
     said = []
     # A key for another Temporal, as somebody's shell may have it, goes to nobody.
     env = environment(
-        TEMPORAL_API_KEY="of-the-cloud", TEMPORAL_TLS="true", RESPONDER_DOOR__DEADLINE_SECONDS="1"
+        TEMPORAL_API_KEY="of-the-cloud",
+        TEMPORAL_TLS="true",
+        RESPONDER_DOOR__DEADLINE_SECONDS="1",
+        RESPONDER_POLICY__SYMPTOM_HOLD_SECONDS="0",
     )
     workers = ([Queue.CHANGES], [queue for queue in Queue if queue is not Queue.CHANGES])
     async with Stack(tmp_path, environment=env, workers=workers, tell=said.append) as stack:
