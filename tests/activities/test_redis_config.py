@@ -9,13 +9,13 @@ from pydantic import SecretStr, ValidationError
 
 from activities.changes import Targets
 from activities.errors import Ambiguous, Refused, Unavailable, Unwell
-from activities.redis_connection import RedisConnection
 from activities.redis_config import (
     RedisConfig,
     SetEvictionPolicy,
     SetPersistence,
     SettingBefore,
 )
+from activities.redis_connection import RedisConnection
 from deploy.local.processes import free_port
 from deploy.local.valkey import Valkey
 from tests.activities.attempts import run
