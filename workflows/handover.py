@@ -141,6 +141,10 @@ class Handover:
 
     async def _recovered(self, quiet: datetime) -> None:
         case, record = self._case, self._record
+        if case.edition > 1 and record.clocks.escalate_why:
+            # Nobody up the chain is woken for steps that have run out, now that it is well.
+            record.clocks.escalate_at, record.clocks.escalate_why = None, ""
+            case.start_clocks()
         if self._kept():
             await self._await_owner(quiet)
         elif record.settled_rounds >= ROUNDS and (record.firing or record.incomplete):

@@ -221,3 +221,18 @@ async def test_after_a_truncated_delivery_alertmanager_has_the_last_word(
     assert (record.resolution is not None) is closes, told(record)
     if not closes:
         assert record.asks.startswith("It has recovered by its condition, but ")
+
+
+async def test_nobody_up_the_chain_is_woken_for_steps_that_ran_out_once_it_is_well(
+    town: Town, world: World
+) -> None:
+    world.cures = {}
+    story = await start(town, world, restart())
+    await story.pass_time(minutes=2)
+    await story.until(lambda r: r.phase is Phase.WATCHING)
+
+    world.up = True
+    record = await story.pass_time(minutes=6)
+
+    assert record.phase in (Phase.SETTLING, Phase.WATCHING, Phase.RESOLVED), told(record)
+    assert not [text for text in paged(record) if text.startswith("engineering-lead")]
