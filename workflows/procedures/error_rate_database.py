@@ -78,6 +78,8 @@ class DatabaseConnectionErrors(FreesConnections, RidesOutDatabaseOutage, Shields
         cause = "the database is not down and no pool is seen to be exhausted"
         if not self.answers(seen):
             cause = "connections are refused for a reason that no step of ours removes"
+        if seen[self.from_worker] is None and seen[self.from_host] is None:
+            cause = "why the API gets no connections could not be seen from either side"
         look = "look at DATABASE_URL, credentials, DNS, and what the API logs."
         return Ladder(cause, (), tuple(findings), f"Please {look}")
 

@@ -30,7 +30,8 @@ class LLMProviderDown(FlipsProvider):
     recovered = Below(
         # Of those that are called: the provider answers again, or nothing goes to it any more
         # and the other one answers.
-        expression=promql.LLM_FAILING_MOST, threshold=0.5, traffic=promql.LLM_RATE, floor=0.01
+        expression=promql.LLM_FAILING_MOST, threshold=0.5, unit="%",
+        traffic=promql.LLM_RATE, floor=0.01,
     )  # fmt: skip
     uses = ("llm_first_percent", "llm_failing_ratio", "llm_hold_seconds")
 
@@ -129,7 +130,7 @@ class LLMRateLimitExceeded(FlipsProvider):
     impact = "Some answers of AI features are late or missing."
     section = "llm-rate-limit-exceeded"
     recovered = Below(
-        expression=promql.LLM_LIMITED, threshold=0.01, traffic=promql.LLM_RATE, floor=0.01
+        expression=promql.LLM_LIMITED, threshold=0.01, unit="%", traffic=promql.LLM_RATE, floor=0.01
     )
     uses = ("llm_tries", "llm_backoff_milliseconds", "llm_first_percent", "llm_hold_seconds")
 

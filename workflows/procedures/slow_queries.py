@@ -12,6 +12,8 @@ from workflows.procedures.base import Evidence, Ladder, Probe
 from workflows.procedures.indexing import MakesIndexes
 from workflows.procedures.measured import known, over
 
+_NO_INDEX = "no missing index explains it"
+
 
 class SlowDatabaseQueries(MakesIndexes):
     """Database queries are slow: p95 over a second."""
@@ -43,7 +45,7 @@ class SlowDatabaseQueries(MakesIndexes):
         words = f"slow queries: {slow}" if slow else "which queries are slow is not known"
         unread = seen.unread((self.queries, self.statements, self.scans, self.worst))
         return Ladder(
-            cause=words if steps else f"{words}; no missing index explains it",
+            cause=words if steps or seen[self.indexes] is None else f"{words}; {_NO_INDEX}",
             steps=steps,
             findings=(*findings, *unread),
             when_out="Queries are still slow and no step is left: please optimise the worst.",
