@@ -1,7 +1,6 @@
 """Whether the API answers: through its public address, and on its own host instance by instance.
 
-A single failure is a blip, a single place of looking may be cut off itself. So each look asks three
-times, and "down" is only what both places say.
+A single failure is a blip, and a place may be cut off itself: three tries, "down" is what both say.
 """
 
 from __future__ import annotations

@@ -48,9 +48,7 @@ class Case:
         self.pausing = False
         """Set at a quiet point: nothing new is sent, so that the run can continue as new."""
         self.edition = 1
-        """Of the lifecycle, by when the run began. In the second one other incidents are looked
-        for, a turn is asked for before a change, and a milder plan without steps hands nothing
-        over."""
+        """Of the lifecycle, by when the run began; the second one looks for other incidents."""
         self.changing = ""
         """Key of the step that is being undone, or given back in part, at this moment."""
 

@@ -23,7 +23,7 @@ import pytest
         pytest.param(
             "tail -n 1 /var/lib/pravado/deployments.log",
             0,
-            r'\{"at": ".*", "release": "v1\.42\.0", .*"migrations": false\}\n',
+            r'\{"at": ".*", "release": "v1\.42\.0", .*"migrations": false, .*\}\n',
             "",
             id="the last deployment",
         ),

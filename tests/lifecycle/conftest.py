@@ -14,7 +14,9 @@ async def workers(env: WorkflowEnvironment) -> AsyncIterator[Town]:
 
 
 @pytest.fixture
-async def town(workers: Town) -> AsyncIterator[Town]:
+async def town(workers: Town, request: pytest.FixtureRequest) -> AsyncIterator[Town]:
+    if getattr(request.node, "execution_count", 1) > 1:
+        await workers.anew()
     workers.library = workers.usual
     yield workers
     await workers.clear()

@@ -392,8 +392,18 @@ class Town(Neighbourhood):
     async def without(self, queue: Queue) -> AsyncIterator[None]:
         """A town whose worker of *queue* is gone for a while."""
         await self._stop(queue)
-        yield
-        self._start(queue)
+        try:
+            yield
+        finally:
+            self._start(queue)
+
+    async def anew(self) -> None:
+        """Begin with new workers: one of the old may have died of what a test did."""
+        for queue in Queue:
+            with suppress(Exception):
+                async with asyncio.timeout(10):
+                    await self._stop(queue)
+            self._start(queue)
 
     def _start(self, queue: Queue) -> None:
         own: dict[str, Any] = {"activities": [self.anything]}

@@ -14,7 +14,7 @@ def _settings(monkeypatch, tmp_path):
 
 
 def called(*words: str, expect: Exit = Exit.DONE):
-    done = CliRunner().invoke(console(), list(words))
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(console(), list(words))
     assert done.exit_code == expect, done.output
     return done
 
