@@ -34,13 +34,15 @@ AGAIN := --reruns 2 --reruns-delay 1
 # But never what was said or done twice, or wrongly: `assert wrong() == []` fails at once.
 ONCE := --rerun-except "== \[\]"
 
-# Side by side but for the game days: those watch a platform that must have the machine to itself.
+# Side by side but for these: they watch a platform that must have the machine to itself.
+ALONE := tests/e2e tests/gameday/test_database.py
+
 test: setup ## Run all tests (ARGS="..." for pytest, which then runs once)
 ifdef ARGS
 	$(BIN)/python -m pytest -m "not ($(SLOW))" $(ARGS)
 else
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(AGAIN) -m "not ($(SLOW))" --ignore tests/e2e
-	$(BIN)/python -m pytest -q $(AGAIN) $(ONCE) -m "not ($(SLOW))" tests/e2e
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(AGAIN) -m "not ($(SLOW))" $(ALONE:%=--ignore %)
+	$(BIN)/python -m pytest -q $(AGAIN) $(ONCE) -m "not ($(SLOW))" $(ALONE)
 endif
 
 crash: setup ## Kill every part at every phase, one at a time; takes half an hour
