@@ -112,7 +112,9 @@ class Incident:
         async with asyncio.timeout(40):
             while not self.run:
                 with contextlib.suppress(RPCError):
-                    async for each in self.client.list_workflows("WorkflowType = 'Incident'"):
+                    async for each in self.client.list_workflows(
+                        f"WorkflowType = 'Incident' AND Indicator = '{self.scenario.indicator}'"
+                    ):
                         if each.run_id not in self._known:
                             self.id, self.run = each.id, each.run_id
                 await asyncio.sleep(LOOK_SECONDS)
