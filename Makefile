@@ -42,7 +42,7 @@ ifdef ARGS
 	$(BIN)/python -m pytest -m "not ($(SLOW))" $(ARGS)
 else
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(AGAIN) -m "not ($(SLOW))" $(ALONE:%=--ignore %)
-	$(BIN)/python -m pytest -q $(AGAIN) $(ONCE) -m "not ($(SLOW))" $(ALONE)
+	$(BIN)/python -m pytest -q $(AGAIN) $(ONCE) -m "not ($(SLOW) or crash)" $(ALONE)
 endif
 
 crash: setup ## Kill every part at every phase, one at a time; takes half an hour
