@@ -1,5 +1,6 @@
 """What incidents ask of each other and of their coordinator: the real one where a test wants it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -9,11 +10,12 @@ from activities.coordination import Coordination, Done, Wanted
 from activities.neighbours import NeighbouringIncidents, OpenIncidents
 
 
-class Neighbourhood:
+class Neighbourhood(ABC):
     """The activities by which incidents meet; a world that answers for them keeps them apart."""
 
+    @abstractmethod
     def world_of(self, workflow_id: str) -> Any:
-        raise NotImplementedError
+        """The world of an incident, by its workflow's id."""
 
     @activity.defn(name="incidents.open")
     async def open(self, ask: OpenIncidents) -> Any:
