@@ -77,5 +77,9 @@ class BreaksHost:
         """Delete it by hand."""
         (machine.disks(self._host_folder)[0].root / _DUMP).unlink(missing_ok=True)
 
+    def furnish(self) -> None:
+        """Put on its disks again what lies there on a normal day."""
+        machine.furnish(self._host_folder)
+
     async def _pids(self) -> list[int]:
         return [entry["pid"] for entry in await self.ssh.jlist()]

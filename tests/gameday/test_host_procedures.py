@@ -99,7 +99,7 @@ async def taken(activities, step):
 
 async def test_what_stands_still_is_restarted(platform, activities):
     await platform.hang_api()
-    await until(fires, platform, "APIDown", within=30)
+    await until(fires, platform, "APIDown")
 
     plan = await planned(activities, "APIDown")
 
@@ -107,7 +107,7 @@ async def test_what_stands_still_is_restarted(platform, activities):
     assert plan.steps[0].why == "both sides see it down"
     done, _ = await taken(activities, plan.steps[0])
     assert "all at once, for none was healthy" in done.said
-    await until(rests, platform, "APIDown", within=30)
+    await until(rests, platform, "APIDown")
     after = await planned(activities, "APIDown")
     assert after.steps == ()
     assert "every instance answers" in after.cause
@@ -115,7 +115,7 @@ async def test_what_stands_still_is_restarted(platform, activities):
 
 async def test_the_one_that_runs_away_is_restarted_alone(platform, activities):
     await platform.run_away()
-    await until(fires, platform, "HighCPUUsage", within=40)
+    await until(fires, platform, "HighCPUUsage")
 
     plan = await planned(activities, "HighCPUUsage")
 
@@ -123,12 +123,12 @@ async def test_the_one_that_runs_away_is_restarted_alone(platform, activities):
     assert plan.steps[0].order.instance == 0
     assert any(each.startswith("busiest threads: ") for each in plan.findings)
     await taken(activities, plan.steps[0])
-    await until(rests, platform, "HighCPUUsage", within=40)
+    await until(rests, platform, "HighCPUUsage")
 
 
 async def test_a_leak_is_seen_and_ended_by_a_restart(platform, activities):
     await platform.leak_memory()
-    await until(fires, platform, "HighMemoryUsage", within=40)
+    await until(fires, platform, "HighMemoryUsage")
 
     plan = await planned(activities, "HighMemoryUsage")
 
@@ -136,12 +136,12 @@ async def test_a_leak_is_seen_and_ended_by_a_restart(platform, activities):
     assert "a leak" in plan.cause
     assert any("do not fit into" in each for each in plan.findings)
     await taken(activities, plan.steps[0])
-    await until(rests, platform, "HighMemoryUsage", within=40)
+    await until(rests, platform, "HighMemoryUsage")
 
 
 async def test_a_full_disk_is_archived_cleared_and_kept_from_filling_again(platform, activities):
     await platform.flood_logs()
-    await until(fires, platform, "DiskSpaceLow", within=30)
+    await until(fires, platform, "DiskSpaceLow")
 
     plan = await planned(activities, "DiskSpaceLow")
 
@@ -150,7 +150,7 @@ async def test_a_full_disk_is_archived_cleared_and_kept_from_filling_again(platf
     ], plan  # fmt: skip
     for step in plan.steps:
         await taken(activities, step)
-    await until(rests, platform, "DiskSpaceLow", within=30)
+    await until(rests, platform, "DiskSpaceLow")
     after = await planned(activities, "DiskSpaceLow")
     assert after.steps == ()
     assert any("rotated already, at 50M" in each for each in after.findings) or (
@@ -161,7 +161,7 @@ async def test_a_full_disk_is_archived_cleared_and_kept_from_filling_again(platf
 # The last one: whoever was started so often looks like a crash loop for a while.
 async def test_what_crashes_over_and_over_is_left_to_people(platform, activities):
     await platform.crash_api()
-    await until(fires, platform, "APIDown", within=30)
+    await until(fires, platform, "APIDown")
 
     plan = await planned(activities, "APIDown")
     await platform.mend_crash()
@@ -169,4 +169,4 @@ async def test_what_crashes_over_and_over_is_left_to_people(platform, activities
     assert plan.steps == ()
     assert "crashes over and over" in plan.cause
     assert any("Cannot find module './billing'" in each for each in plan.findings)
-    await until(rests, platform, "APIDown", within=30)
+    await until(rests, platform, "APIDown")

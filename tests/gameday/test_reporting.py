@@ -46,7 +46,7 @@ async def test_the_missing_index_is_found_and_made_and_the_report_is_quick(
         seconds = await p95(prometheus)
         return "" if seconds > 1 else f"p95 of the report is {seconds} s"
 
-    await until(slow, within=40)
+    await until(slow)
     indexes = await run(PostgresIndexes(database).missing_indexes, Nothing())
     assert Index.USERS_ORGANIZATION_ID in [each.name for each in indexes.missing]
     plan = await run(PostgresStatements(database).plan, Top())
@@ -61,7 +61,7 @@ async def test_the_missing_index_is_found_and_made_and_the_report_is_quick(
         seconds = await p95(prometheus)
         return "" if 0 < seconds < 1 else f"p95 of the report is {seconds} s"
 
-    await until(quick, within=40)
+    await until(quick)
     assert "report is still broken on purpose" in await platform.healthy()
     platform.stop_reporting()
 

@@ -12,6 +12,8 @@ from deploy.local import processes
 
 TOKEN = "door-token"
 POLL_SECONDS = 0.2
+# Told from a hang, and no more: a busy machine may be slow.
+WITHIN_SECONDS = 90.0
 
 
 class Door:
@@ -44,7 +46,7 @@ class Door:
             await runner.cleanup()
 
 
-async def until(ask, *given, within=20.0):
+async def until(ask, *given, within=WITHIN_SECONDS):
     deadline = time.monotonic() + within
     while True:
         wrong = await ask(*given)
