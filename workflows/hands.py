@@ -80,6 +80,10 @@ class Hands:
     def _refusal(self, kind: ActKind, act: Act) -> str:
         case, record = self._case, self._case.record
         people, text, doing = record.people, act.text.strip(), kind.value.replace("-", " ")
+        if act.run and act.run != record.run:
+            return (
+                "that was an earlier incident of the same name, which is closed: look at this one"
+            )
         if kind in (ActKind.APPROVE, ActKind.REJECT):
             return self._questions.refusal(act)
         rights = case.policy.rights(act.by)
@@ -111,6 +115,10 @@ class Hands:
             (
                 kind is ActKind.ESCALATE and people.level >= len(case.severity_policy.levels),
                 f"{highest} has been called: there is no higher level",
+            ),
+            (
+                kind is ActKind.ESCALATE and act.shown not in ("", str(people.level)),
+                f"{highest} has been called already since that was shown",
             ),
         )
         return next((reason for holds, reason in reasons if holds), "")
