@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 import httpx
 
@@ -36,10 +34,11 @@ from activities.services import Services
 from activities.slack import Slack
 from activities.slack_api import slack_api
 from activities.slack_charts import SlackCharts
-from activities.ssh import Login, Ssh
+from activities.ssh import Ssh
 from activities.supervisor import Keeper
 from activities.switches import DECLARED, Switches
 from activities.verification import Condition, Sample, Verification
+from workers import clients
 from workers.cache_parts import cache
 from workers.deployment_parts import deployments
 from workers.infrastructure_parts import infrastructure
@@ -78,7 +77,7 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
             measured = _watching(parts, settings, http, stack)
             cache(parts, settings, targets, http)
             await _postgres(parts, settings, targets, stack)
-            ssh = _ssh(settings)
+            ssh = clients.ssh(settings.host)
             host, keeper = _host(parts, settings, targets, http, ssh)
             cluster: Clustered | None = None
             if settings.processes.kind == KUBERNETES:
@@ -119,17 +118,8 @@ def _watching(
     async def blind(condition: Condition) -> Sample:  # noqa: ARG001
         raise NotConfigured("Prometheus", variable("prometheus", "url"))
 
-    measured, look = settings.prometheus, blind
-    api: PrometheusApi | None = None
-    if measured.url:
-        if measured.authority is not None:
-            _there(measured.authority, "prometheus", "authority", certificate=True)
-        api = PrometheusApi(
-            measured.url,
-            token=measured.token if measured.token.get_secret_value() else None,
-            basic=(measured.user, measured.password) if measured.user else None,
-            authority=measured.authority,
-        )
+    look = blind
+    if (api := clients.prometheus_api(settings.prometheus)) is not None:
         stack.callback(api.close)
         prometheus = Prometheus(api)
         parts.add(prometheus)
@@ -140,11 +130,8 @@ def _watching(
     looks = {"below": careful(look), "answering": careful(answering(parts.checks))}
     parts.add(Verification(looks | {"every": in_order(looks)}))
 
-    alerting = settings.alertmanager
-    if alerting.url:
-        token = alerting.api_token if alerting.api_token.get_secret_value() else None
-        basic = (alerting.api_user, alerting.api_password) if alerting.api_user else None
-        parts.add(Alertmanager(http, alerting.url, token=token, basic=basic))
+    if (alerting := clients.alertmanager(settings.alertmanager, http)) is not None:
+        parts.add(alerting)
     else:
         parts.lack("Alertmanager", variable("alertmanager", "url"), Alertmanager)
     return api
@@ -163,24 +150,6 @@ async def _postgres(
     parts.add(postgres, *(kind(database) for kind in asking))
     parts.add(*(kind(database, targets) for kind in changing))
     parts.checks["postgres.answers"] = postgres.answers_sample
-
-
-def _ssh(settings: Settings) -> Ssh | None:
-    """Make the way to the API's host; None where it is not set up."""
-    section = settings.host
-    if not (section.address and section.key_file and section.known_hosts_file):
-        return None
-    _there(section.key_file, "host", "key_file")
-    _there(section.known_hosts_file, "host", "known_hosts_file")
-    return Ssh(
-        Login(
-            host=section.address,
-            user=section.user,
-            key=section.key_file,
-            known_hosts=section.known_hosts_file,
-            port=section.port,
-        )
-    )
 
 
 def _host(
@@ -221,17 +190,6 @@ def _host(
         Rollbacks(pm2, targets=targets, health=health, pace=pace),
     )
     return host, pm2 if folders else None
-
-
-def _there(path: Path, *setting: str, certificate: bool = False) -> None:
-    """Make sure that a file can be read: each use would fail on it, in the night it is needed."""
-    try:
-        with path.open("rb"):
-            if certificate:
-                ssl.create_default_context(cafile=path)
-    except OSError as error:
-        wrong = "holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
-        raise SettingsWrong(f"{'.'.join(setting)}: {wrong} ({variable(*setting)})") from None
 
 
 async def _telling(
