@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from activities.alerts import SCOPE_LABELS
 from activities.pagerduty import DEFAULT_ROUTE, PAGERDUTY_URL
-from activities.slack_api import SLACK_URL
 from activities.switches import DECLARED, Declared, Switch
 from workers.values import (
     Address,
@@ -32,7 +31,6 @@ from workers.values import (
 
 _NOTHING = SecretStr("")
 _PASSWORD = re.compile(r"\bpassword\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S+))", re.IGNORECASE)
-_CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,30}")
 KEY_BYTES = 32
 """Of an AES-256 key."""
 
@@ -151,24 +149,6 @@ class ProcessesSettings(Section):
             )
             for switch, declared in DECLARED.items()
         }
-
-
-class SlackSettings(Section):
-    """Slack: where people read."""
-
-    token: SecretStr = _NOTHING
-    channels: dict[str, str] = Field(default_factory=dict)
-    """Ids by role: incidents, engineering, product."""
-    base_url: Web = SLACK_URL
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        for role, channel in self.channels.items():
-            if not _CHANNEL_ID.fullmatch(channel):
-                raise ValueError(f"channels.{role}: write the channel's id (C…), not its name")
-        if self.token.get_secret_value() and "incidents" not in self.channels:
-            raise ValueError("a token needs channels.incidents too")
-        return self
 
 
 class PagerDutySettings(Section):

@@ -43,11 +43,11 @@ from workers.sections import (
     PrometheusSettings,
     RedisSettings,
     ReportsSettings,
-    SlackSettings,
     TelemetrySettings,
     WorkerSettings,
     passwords,
 )
+from workers.slack_settings import SlackSettings
 from workers.status_settings import FlowsSettings, StatusPagesSettings
 from workflows.policy import Policy
 from workflows.procedures.base import Given
@@ -145,6 +145,16 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"given.{name}: is not a name of letters, digits and _ . @ : - alone "
                     f"({variable('given', name)})"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _known_people(self) -> Self:
+        for user, name in self.slack.people.items():
+            if self.policy.rights(name) is None:
+                raise ValueError(
+                    f"slack.people: {user} is {name!r}, whom policy.people does not have "
+                    f"({variable('slack', 'people')})"
                 )
         return self
 
