@@ -84,6 +84,16 @@ def restart_unit(name: str) -> Command:
     return Command(words, changes=True, seconds=45.0)
 
 
+def may_restart_unit(name: str) -> Command:
+    """Ask sudo whether it would let us restart a systemd unit; nothing is restarted."""
+    return Command(("sudo", "-n", "-l", "systemctl", "restart", _word(name)))
+
+
+def where(program: str) -> Command:
+    """Ask where a program is; exit status 1 is "nowhere"."""
+    return Command(("which", _word(program)))
+
+
 def deployments(log: str, last: int) -> Command:
     """Read the last lines of the log of deployments."""
     if not PATH.fullmatch(log) or "/.." in log:

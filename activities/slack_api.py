@@ -11,6 +11,7 @@ import aiohttp
 from pydantic import SecretStr
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from activities.errors import Ambiguous, Unavailable, from_status
 from activities.slack_errors import sort
@@ -45,10 +46,29 @@ class SlackApi:
             posts: Doing it twice shows: a lost answer is ambiguous.
             changes: It touches an existing message: the errors that say it is lost are `Gone`.
         """
+        answer = await self._ask(method, body, form=form, posts=posts, changes=changes)
+        return answer.data if isinstance(answer.data, dict) else {}
+
+    async def identity(self) -> tuple[dict[str, Any], frozenset[str]]:
+        """Say who we are, and the token's scopes; none where Slack does not tell them."""
+        answer = await self._ask("auth.test", {})
+        scopes = str(answer.headers.get("x-oauth-scopes") or "").split(",")
+        who = answer.data if isinstance(answer.data, dict) else {}
+        return who, frozenset(filter(None, (scope.strip() for scope in scopes)))
+
+    async def _ask(
+        self,
+        method: str,
+        body: Mapping[str, Any],
+        *,
+        form: bool = False,
+        posts: bool = False,
+        changes: bool = False,
+    ) -> AsyncSlackResponse:
         sent = {"data": _as_form(body)} if form else {"json": dict(body)}
         lost = Ambiguous if posts else Unavailable
         try:
-            answer = await self._client.api_call(method, **sent)
+            return await self._client.api_call(method, **sent)
         except SlackApiError as error:
             secret = self._client.token or ""
             raise sort(method, error.response, secret, posts=posts, changes=changes) from None
@@ -60,7 +80,6 @@ class SlackApi:
             # slack-sdk trips over an answer that is no JSON object, nested too deeply, or in no
             # known encoding.
             raise lost(f"Slack {method}: unreadable answer ({type(error).__name__})") from None
-        return answer.data if isinstance(answer.data, dict) else {}
 
     async def upload(self, url: str, content: bytes) -> None:
         """Give a file's bytes to the address that Slack named; the token stays here."""

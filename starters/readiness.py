@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from workers.pollers import pollers
 from workers.search_attributes import missing
 from workflows.efforts import Queue
 
 _KEPT_SECONDS = 5.0
 _SECONDS = 2.0
-_RECENT = timedelta(minutes=2)
-"""A worker's poll lasts a minute."""
 
 
 class State(BaseModel):
@@ -65,17 +60,8 @@ class Readiness:
         )
 
     async def _worker(self) -> bool | None:
-        ask = DescribeTaskQueueRequest(
-            namespace=self._client.namespace,
-            task_queue=TaskQueue(name=Queue.INCIDENTS),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        )
         try:
             async with asyncio.timeout(_SECONDS):
-                answer = await self._client.workflow_service.describe_task_queue(ask)
+                return bool(await pollers(self._client, Queue.INCIDENTS))
         except (RPCError, OSError, TimeoutError):
             return None
-        since = datetime.now(UTC) - _RECENT
-        return any(
-            poller.last_access_time.ToDatetime(tzinfo=UTC) > since for poller in answer.pollers
-        )

@@ -13,6 +13,7 @@ from activities.host import Host
 from activities.prometheus_api import PrometheusApi
 from activities.sentry import Sentry
 from activities.supervisor import Keeper
+from workers.deployment_settings import GitHubSettings, SentrySettings
 from workers.parts import Parts
 from workers.settings import Settings, SettingsWrong, variable
 
@@ -32,30 +33,32 @@ def deployments(
     if host is not None and settings.host.deploy_log:
         sources.append(DeployLog(host))
     if settings.github.repository:
-        sources.append(_github(settings, http))
+        sources.append(github(settings.github, http))
     if sources:
         parts.add(Deployments(sources, supervisor=keeper, prometheus=prometheus))
     else:
         setting = f"{variable('host', 'deploy_log')} or {variable('github', 'repository')}"
         parts.lack("deployments", setting, Deployments)
-    section = settings.sentry
-    if section.token.get_secret_value():
-        parts.add(
-            Sentry(
-                http,
-                section.organization,
-                section.token,
-                project=section.project,
-                environment=section.environment,
-                url=section.base_url,
-            )
-        )
+    if settings.sentry.token.get_secret_value():
+        parts.add(sentry(settings.sentry, http))
     else:
         parts.lack("Sentry", variable("sentry", "token"), Sentry)
 
 
-def _github(settings: Settings, http: httpx.AsyncClient) -> GitHub:
-    section = settings.github
+def sentry(section: SentrySettings, http: httpx.AsyncClient) -> Sentry:
+    """Make the client of Sentry."""
+    return Sentry(
+        http,
+        section.organization,
+        section.token,
+        project=section.project,
+        environment=section.environment,
+        url=section.base_url,
+    )
+
+
+def github(section: GitHubSettings, http: httpx.AsyncClient) -> GitHub:
+    """Make the client of GitHub."""
     paths = {
         "migrations": section.migrations,
         "schema": section.schema_files,

@@ -8,6 +8,7 @@ from pathlib import Path
 from activities.email import Email
 from activities.smtp import MailServer, Smtp
 from activities.support import Support
+from workers.email_settings import EmailSettings
 from workers.parts import Parts
 from workers.settings import Settings, SettingsWrong, variable
 from workflows.efforts import Queue
@@ -15,25 +16,32 @@ from workflows.efforts import Queue
 
 def email(parts: Parts, settings: Settings) -> Smtp | None:
     """Add letters to people and to support; give the way by which they go, where there is one."""
-    section = settings.email
-    if not section.host:
+    smtp = mail_server(settings.email)
+    if smtp is None:
         setting = variable("email", "host")
         parts.lack("E-mail", setting, Email, queue=Queue.MESSAGES)
         parts.lack("E-mail", setting, Support)
         return None
-    server = MailServer(
-        host=section.host,
-        sender=section.sender,
-        port=section.port,
-        security=section.security,
-        user=section.user,
-        password=section.password,
-        trust=_trust(section.authority) if section.authority else None,
-    )
-    smtp = Smtp(server)
     parts.add(Email(smtp), queue=Queue.MESSAGES)
-    parts.add(Support(smtp, section.recipients))
+    parts.add(Support(smtp, settings.email.recipients))
     return smtp
+
+
+def mail_server(section: EmailSettings) -> Smtp | None:
+    """Make the way by which letters go; None where it is not set up."""
+    if not section.host:
+        return None
+    return Smtp(
+        MailServer(
+            host=section.host,
+            sender=section.sender,
+            port=section.port,
+            security=section.security,
+            user=section.user,
+            password=section.password,
+            trust=_trust(section.authority) if section.authority else None,
+        )
+    )
 
 
 def _trust(authority: Path) -> ssl.SSLContext:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 
@@ -15,6 +15,9 @@ from activities.pace import Pace
 from activities.supervisor import Keeper
 from workers.parts import Parts
 from workers.settings import Settings, SettingsWrong, variable
+
+if TYPE_CHECKING:
+    from activities.kubernetes import Kubernetes
 
 PM2, KUBERNETES = "pm2", "kubernetes"
 
@@ -35,35 +38,17 @@ async def kubernetes(
     stack: AsyncExitStack,
 ) -> Clustered:
     """Add the activities on a Deployment; give what others build upon."""
-    try:
-        from activities.kubernetes import Kubernetes
-        from activities.kubernetes_app import KubernetesApp
-        from activities.kubernetes_client import connect
-        from activities.kubernetes_health import KubernetesHealth
-        from activities.kubernetes_processes import KubernetesProcesses
-        from activities.kubernetes_releases import KubernetesHistory, KubernetesReleases
-        from activities.kubernetes_switches import KubernetesSwitches
-    except ImportError:
-        raise SettingsWrong(
-            "processes.kind: kubernetes needs another library: install incident-responder"
-            f"[kubernetes] ({variable('processes', 'kind')})"
-        ) from None
-    section, processes = settings.kubernetes, settings.processes
-    try:
-        client = connect(section.kubeconfig, section.context)
-    except ValueError as error:
-        raise SettingsWrong(
-            f"kubernetes.kubeconfig: {error} ({variable('kubernetes', 'kubeconfig')})"
-        ) from None
-    stack.push_async_callback(client.aclose)
+    client = cluster(settings, stack)
+    from activities.kubernetes_app import KubernetesApp
+    from activities.kubernetes_health import KubernetesHealth
+    from activities.kubernetes_processes import KubernetesProcesses
+    from activities.kubernetes_releases import KubernetesHistory, KubernetesReleases
+    from activities.kubernetes_switches import KubernetesSwitches
+
+    processes = settings.processes
     declared = processes.switches
     app = KubernetesApp(
-        Kubernetes(
-            client,
-            settings.given.app,
-            namespace=section.namespace or client.namespace,
-            container=section.container,
-        ),
+        client,
         targets=targets,
         variables=[each.variable for each in declared.values()],
         health=Health(http, processes.health_url) if processes.health_url else None,
@@ -72,3 +57,29 @@ async def kubernetes(
     releases = KubernetesReleases(app)
     parts.add(KubernetesProcesses(app), KubernetesSwitches(app, declared=declared), releases)
     return Clustered(releases, KubernetesHistory(app), KubernetesHealth(app))
+
+
+def cluster(settings: Settings, stack: AsyncExitStack) -> Kubernetes:
+    """Make the client of the cluster's one Deployment."""
+    try:
+        from activities.kubernetes import Kubernetes
+        from activities.kubernetes_client import connect
+    except ImportError:
+        raise SettingsWrong(
+            "processes.kind: kubernetes needs another library: install incident-responder"
+            f"[kubernetes] ({variable('processes', 'kind')})"
+        ) from None
+    section = settings.kubernetes
+    try:
+        client = connect(section.kubeconfig, section.context)
+    except ValueError as error:
+        raise SettingsWrong(
+            f"kubernetes.kubeconfig: {error} ({variable('kubernetes', 'kubeconfig')})"
+        ) from None
+    stack.push_async_callback(client.aclose)
+    return Kubernetes(
+        client,
+        settings.given.app,
+        namespace=section.namespace or client.namespace,
+        container=section.container,
+    )

@@ -33,7 +33,7 @@ async def language_models(
 ) -> None:
     """Add the providers, the log of what is spent, the throttle, and the writer of summaries."""
     section = settings.llm
-    found = _clients(section, http)
+    found = llm_clients(section, http)
     providers = LlmProviders(found.values())
     parts.add(providers)
     for name in ("openai", "anthropic"):
@@ -49,11 +49,11 @@ async def language_models(
         parts.add(LlmThrottle(http, url, token, targets=targets))
     else:
         parts.lack("the platform's throttle", variable("llm", "throttle_url"), LlmThrottle)
-    writers = _clients(section, http, section.summary_model, _SUMMARY_SECONDS)
+    writers = llm_clients(section, http, section.summary_model, _SUMMARY_SECONDS)
     parts.add(LlmSummary(writers.get(section.summary)))
 
 
-def _clients(
+def llm_clients(
     section: LlmSettings, http: httpx.AsyncClient, model: str = "", seconds: float = 0.0
 ) -> dict[str, LlmClient]:
     """Make the client of each provider that has a key."""

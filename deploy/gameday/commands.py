@@ -52,7 +52,7 @@ class Commands:
         except ValueError as error:
             return Said(error=f"the command cannot be read: {error}\n", code=2)
         try:
-            said = self._measure(words) or await database_commands.look(words)
+            said = self._measure(words) or _told(words) or await database_commands.look(words)
             said = said or await self._look(words) or await self._machine.run(words)
             if said is not None:
                 await asyncio.sleep(units.seconds(self._slow))
@@ -127,6 +127,18 @@ class Commands:
             case ["env", *pairs, "pm2", "restart", which, "--update-env"]:
                 return Said(await self._pm2.restart(which, _switches(pairs)))
         return None
+
+
+def _told(words: list[str]) -> Said | None:
+    """Answer what is asked of programs and of rights."""
+    match words:
+        case ["which", "curl" | "pg_isready" | "pm2" | "redis-cli" as program]:
+            return Said(f"/usr/bin/{program}\n")
+        case ["sudo", "-n", "-l", "systemctl", "restart", unit]:
+            if unit.removesuffix(".service") == units.UNIT:
+                return Said(f"/usr/bin/systemctl restart {unit}\n")
+            return Said(error="sudo: a password is required\n", code=1)
+    return None
 
 
 def _unknown(line: str) -> Said:

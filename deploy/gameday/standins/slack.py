@@ -25,6 +25,8 @@ from deploy.gameday.standins.slack_page import page
 from deploy.gameday.standins.slack_state import Channel, Message, State
 
 CHANNELS = {"incidents": "C0INCIDENTS", "engineering": "C0ENGINEERING"}
+SCOPES = ("channels:history", "channels:read", "chat:write", "files:write")
+"""What the bot's token may do; beside every answer."""
 
 
 class SlackStandIn(StandIn):
@@ -45,6 +47,7 @@ class SlackStandIn(StandIn):
         super().__init__(port=port, data=data)
         self._door = door
         self._token = token
+        self.scopes = SCOPES
         kept = self.remembered()
         self.state = State() if kept is None else State.model_validate_json(kept)
         for name, channel in (channels or CHANNELS).items():
@@ -121,7 +124,9 @@ class SlackStandIn(StandIn):
                     "messages": [f"[ERROR] {message}" for message in objection.messages]
                 }
             return JSONResponse(said)
-        return JSONResponse({"ok": True, **answer})
+        return JSONResponse(
+            {"ok": True, **answer}, headers={"x-oauth-scopes": ",".join(self.scopes)}
+        )
 
     async def _answer(self, request: Request) -> Body:
         name = request.path_params["method"]

@@ -69,7 +69,13 @@ class Workspace:
         return next((each for each in found if not each.deleted), None)
 
     def _auth_test(self, _: Body) -> Body:
-        return {"user_id": BOT, "bot_id": "B0RESPONDER", "team": "Pravado", "team_id": "T0PRAVADO"}
+        return {
+            "user_id": BOT,
+            "bot_id": "B0RESPONDER",
+            "user": "responder",
+            "team": "Pravado",
+            "team_id": "T0PRAVADO",
+        }
 
     def _post(self, body: Body) -> Body:
         channel = self._channel(body, writes=True)
@@ -125,7 +131,10 @@ class Workspace:
         return {"channel": channel.id, "ts": message.ts}
 
     def _info(self, body: Body) -> Body:
-        channel = self._channel(body, writes=False)
+        # Who is not in a public channel sees it all the same.
+        channel = self.state.channels.get(str(body.get("channel") or ""))
+        if channel is None:
+            raise Objection("channel_not_found")
         return {
             "channel": {
                 "id": channel.id,

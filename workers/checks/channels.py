@@ -1,0 +1,160 @@
+"""Looks at the ways to people: Slack, PagerDuty, phones, e-mail. Nobody is told anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from activities.expo_api import ExpoApi
+from activities.slack_api import SlackApi, slack_api
+from activities.slack_errors import SlackRefused
+from workers.checks.check import Check, Seen
+from workers.email_parts import mail_server
+from workers.settings import variable
+
+_EVENTS_KEY = re.compile(r"[A-Za-z0-9]{32}")
+_SCOPES = {
+    "chat:write": "to post and to update",
+    "channels:read": "to see its channels",
+    "channels:history": "to find its own message again when an answer was lost",
+    "files:write": "to show charts",
+}
+_PRIVATE = {"groups:read": "channels:read", "groups:history": "channels:history"}
+"""Of a private channel, in the place of another."""
+_NO_TICKET = "00000000-0000-0000-0000-000000000000"
+
+
+class SlackCheck(Check):
+    """Who we are in Slack, what we may do there, and whether we are in our channels."""
+
+    name = "Slack"
+    setting = variable("slack", "token")
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a token."""
+        return bool(self.settings.slack.token.get_secret_value())
+
+    async def look(self) -> Seen:
+        """Ask who we are, and look at each channel."""
+        section = self.settings.slack
+        async with slack_api(section.token, url=section.base_url) as api:
+            who, scopes = await api.identity()
+            lacks: list[str] = []
+            private = False
+            if {"channels:read", "groups:read"} & scopes or not scopes:
+                for role, channel in section.channels.items():
+                    wrong, is_private = await _channel(api, role, channel)
+                    private |= is_private
+                    lacks += wrong
+        if scopes:
+            lacks = [*_missing(scopes, private=private), *lacks]
+        named = ", ".join(f"#{role}" for role in section.channels)
+        return Seen(f"{who.get('user') or 'a bot'} in {who.get('team')}; {named}", tuple(lacks))
+
+
+class PagerDutyCheck(Check):
+    """Whether the integration keys of PagerDuty can be such; only a page proves that they are."""
+
+    name = "PagerDuty"
+    setting = variable("pagerduty", "routing_key")
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is any key."""
+        return any(key.get_secret_value() for key in self.settings.pagerduty.routes.values())
+
+    async def look(self) -> Seen:
+        """Look at the keys themselves: the Events API answers to nothing but events."""
+        routes = {
+            name: key.get_secret_value()
+            for name, key in self.settings.pagerduty.routes.items()
+            if key.get_secret_value()
+        }
+        wrong = [name for name, key in routes.items() if not _EVENTS_KEY.fullmatch(key)]
+        todo = tuple(
+            f"the key of {name} cannot be one: it has 32 letters and digits (PagerDuty: the "
+            "service, Integrations, Events API v2, Integration Key)"
+            for name in wrong
+        )
+        named = ", ".join(routes)
+        return Seen(f"keys of the right shape for {named}; only a page proves them", todo)
+
+
+class ExpoCheck(Check):
+    """Whether Expo lets us ask; nothing is sent."""
+
+    name = "Expo"
+    setting = variable("expo", "phones")
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is anything to send with or to."""
+        section = self.settings.expo
+        return bool(section.phones) or bool(section.access_token.get_secret_value())
+
+    async def look(self) -> Seen:
+        """Ask for the receipt of a message that was never sent."""
+        section = self.settings.expo
+        await ExpoApi(self.http, section.access_token, url=section.base_url).receipts([_NO_TICKET])
+        phones = ", ".join(section.phones) or "no phones"
+        return Seen(f"answers; {phones}; that they ring is not tried")
+
+
+class EmailCheck(Check):
+    """Whether the mail server lets us in; no letter is handed in."""
+
+    name = "e-mail"
+    setting = variable("email", "host")
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a mail server."""
+        return bool(self.settings.email.host)
+
+    async def look(self) -> Seen:
+        """Greet the server, encrypted and with our password where there is one."""
+        section = self.settings.email
+        if (smtp := mail_server(section)) is not None:
+            async with smtp.session():
+                pass
+        how = f"as {section.user}" if section.user else "without a password"
+        return Seen(f"{section.host}:{section.port} lets us in {how} ({section.security})")
+
+
+def _missing(scopes: Iterable[str], *, private: bool) -> list[str]:
+    """Name the scopes that a token needs, and this one has not."""
+    there = set(scopes)
+    wanted = dict(_SCOPES)
+    if private:
+        wanted |= {name: _SCOPES[like] for name, like in _PRIVATE.items()}
+    return [
+        f"the scope {name} is missing, {why}: add it under OAuth & Permissions, and install the "
+        "app anew"
+        for name, why in wanted.items()
+        if name not in there
+    ]
+
+
+async def _channel(api: SlackApi, role: str, channel: str) -> tuple[list[str], bool]:
+    """Say what is wrong with a channel, and whether it is private."""
+    setting = variable("slack", "channels")
+    try:
+        told = (await api.call("conversations.info", {"channel": channel}, form=True))["channel"]
+    except SlackRefused as refused:
+        if refused.code == "missing_scope":
+            return [], channel.startswith("G")
+        if refused.code not in {"channel_not_found", "not_in_channel"}:
+            raise
+        unseen = (
+            f"the channel {channel} ({role}) is not there, or it is private and we are not in it: "
+            f"`/invite` the app there, or correct {setting}"
+        )
+        return [unseen], False
+    info: Mapping[str, object] = told if isinstance(told, Mapping) else {}
+    name, private = f"#{info.get('name')} ({channel})", bool(info.get("is_private"))
+    if info.get("is_archived"):
+        return [f"{name} is archived: unarchive it, or name another in {setting}"], private
+    if not info.get("is_member"):
+        return [f"we are not in {name}: `/invite` the app there"], private
+    return [], private
