@@ -7,7 +7,8 @@ import ipaddress
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -35,6 +36,9 @@ from starters.requests import (
     problem,
     refused_by_starlette,
 )
+from starters.slack_desk import Desk
+from starters.slack_door import slack_routes
+from starters.slack_socket import socket_mode
 from workers.settings import Settings, SettingsWrong, variable
 
 _NAMED = 20
@@ -46,12 +50,12 @@ _log = logging.getLogger(__name__)
 class Door:
     """Takes deliveries and hands them to incidents."""
 
-    def __init__(self, client: Client, settings: Settings) -> None:
+    def __init__(self, client: Client, settings: Settings, meters: Meters) -> None:
         _be_safe(settings)
         self._client = client
         self._settings = settings
         self._readiness = Readiness(client)
-        self._meters = Meters()
+        self._meters = meters
         self._accepted = Accepted()
         # Of all deliveries together: two senders at once must not double what Temporal gets.
         self._places = asyncio.Semaphore(settings.door.at_once)
@@ -164,16 +168,26 @@ class Door:
 
 
 def application(client: Client, settings: Settings) -> Starlette:
-    """Make the application that a server runs."""
-    door = Door(client, settings)
+    """Make the application that a server runs: all doors, and what lives as long as they do."""
+    meters = Meters()
+    door = Door(client, settings, meters)
+    desk = Desk(client, settings, meters)
+
+    @asynccontextmanager
+    async def living(_: Starlette) -> AsyncIterator[None]:
+        async with desk, socket_mode(desk, settings.slack):
+            yield
+
     return Starlette(
         routes=[
             Route("/webhooks/alertmanager", door.alertmanager, methods=["POST"]),
+            *slack_routes(desk, settings, meters),
             Route("/healthz", door.healthz),
             Route("/readyz", door.readyz),
             Route("/metrics", door.metrics),
         ],
         exception_handlers={HTTPException: refused_by_starlette, Exception: broken},
+        lifespan=living,
     )
 
 

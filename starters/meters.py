@@ -53,9 +53,23 @@ class Meters:
             "1 when a worker asks for incidents",
             registry=self._registry,
         )
+        self.slack_received = Counter(
+            "responder_slack_received",
+            "What came from Slack and was listened to: press, command, submission, remark",
+            ["kind"],
+            registry=self._registry,
+        )
+        self.slack_acts = Counter(
+            "responder_slack_acts",
+            "Acts of people in Slack, by what became of them",
+            ["outcome"],
+            registry=self._registry,
+        )
         # The series are there from the start, so that their first increase is seen.
         for status in ("firing", "resolved"):
             self.received.labels(status)
+        for outcome in ("done", "recorded", "refused", "failed"):
+            self.slack_acts.labels(outcome)
 
     def text(self) -> bytes:
         """Write all series down."""
