@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from pydantic import Field
 from temporalio import activity
 from temporalio.client import WithStartWorkflowOperation, WorkflowUpdateFailedError
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+)
 from temporalio.service import RPCError
 
 from activities.errors import Unavailable
+from activities.freezing import ENVIRONMENT, Freezes, coordinator_id
 from activities.words import Answer, Order
 
 Got = TypeVar("Got", bound=Answer)
@@ -20,8 +24,8 @@ Got = TypeVar("Got", bound=Answer)
 COORDINATOR = "Coordinator"
 """The workflow type; one for each environment."""
 TASK_QUEUE = "incidents"
+SUMMARY = "Whose turn it is to change what, and whether it is frozen"
 _SECONDS = timedelta(seconds=4)
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 class Wanted(Order):
@@ -58,6 +62,8 @@ class Turn(Answer):
     """What the first of several holders found: the last of them puts that back."""
     order: dict[str, Any] | None = None
     """Whose effect is there, where it is not that of who asks."""
+    freezes: Freezes | None = None
+    """Not granted, for the whole environment is frozen."""
 
 
 class Done(Order):
@@ -94,14 +100,20 @@ class Coordination:
         return await _update("give_back", done, Noted)
 
 
+def coordinator_attributes(environment: str) -> TypedSearchAttributes:
+    """Make the search attributes that tell whose coordinator it is."""
+    return TypedSearchAttributes([SearchAttributePair(ENVIRONMENT, environment[:255])])
+
+
 async def _update(name: str, order: Wanted | Done, result: type[Got]) -> Got:
     start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
         COORDINATOR,
         args=[None],
-        id=f"coordinator-{_UNSAFE.sub('_', order.environment)[:80] or 'default'}",
+        id=coordinator_id(order.environment),
         task_queue=TASK_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary="Whose turn it is to change what",
+        search_attributes=coordinator_attributes(order.environment),
+        static_summary=SUMMARY,
     )
     info = activity.info()
     try:

@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime, Field
 
+from activities.freezing import Freezes
 from activities.kept import Kept
 from activities.words import Risk
 
 
+class Approval(Kept):
+    """One person's yes."""
+
+    by: str
+    at: AwareDatetime
+
+
 class Question(Kept):
-    """A step that waits for a person's word; the id binds an answer to exactly what was shown."""
+    """A step that waits for a person's word; the digest binds an answer to what was shown."""
 
     id: str
+    shown: str = ""
+    """Digest of the orders, of what stands there now, and of the evidence."""
     step: str
     text: str
+    why: str = ""
     details: list[str] = Field(default_factory=list)
     """What exactly would be touched."""
+    orders: list[str] = Field(default_factory=list)
+    """The exact orders, as they would be given."""
+    targets: list[str] = Field(default_factory=list)
+    undo: str = ""
+    evidence: list[str] = Field(default_factory=list)
+    """What it rests on, as it was when it was asked."""
     risk: Risk
     asked_at: AwareDatetime
     next_level_at: AwareDatetime
@@ -23,8 +40,20 @@ class Question(Kept):
     asked_level: str
     next_level_asked: bool = False
     answer: str = ""
-    """"", "approved", "rejected" or "expired"."""
+    """"", "approved", "rejected", "expired" or "void"."""
     by: str = ""
+    """Who decided; of two people both."""
+    requested_by: str = ""
+    """Who has asked for it: opened the incident by hand, or handed it back."""
+    needed: int = 1
+    """How many people must approve."""
+    approvals: list[Approval] = Field(default_factory=list)
+    ended_at: AwareDatetime | None = None
+    ended: str = ""
+    """How it ended, in words."""
+    channel_id: str = ""
+    ts: str = ""
+    """Of its entry in the Slack thread, which is revised once it is decided."""
 
 
 class Clocks(Kept):
@@ -37,6 +66,8 @@ class Clocks(Kept):
     """When a low-urgency page becomes a high one."""
     renew_at: AwareDatetime | None = None
     """When an acknowledgement runs out and on-call is asked to renew it."""
+    reach_at: AwareDatetime | None = None
+    """When somebody is called by the next way."""
     update_at: AwareDatetime | None = None
     """When people were promised the next update."""
 
@@ -49,9 +80,18 @@ class People(Kept):
     taken_over_by: str = ""
     hold_until: AwareDatetime | None = None
     held_by: str = ""
+    freezes: Freezes = Field(default_factory=Freezes)
+    """What holds the whole environment still, and whose word that is."""
     level: int = 0
     """0 is on-call, then the severity's chain."""
     only_on_call: bool = False
     """We do not know whether anything is wrong: never wake anybody above on-call."""
     renewal_asked: bool = False
+    requested_by: str = ""
+    """Who has handed it back: whatever is asked since is at that person's request."""
     took_part: list[str] = Field(default_factory=list)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether nothing may be changed in the whole environment."""
+        return bool(self.freezes.held)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from starters import commands_doctor, commands_look, commands_people, commands_serve
+from starters import (
+    commands_doctor,
+    commands_environment,
+    commands_look,
+    commands_people,
+    commands_serve,
+)
 
 _HELP = """Answers an alert as its runbook says, durably; and this is how people take part.
 
@@ -29,6 +35,7 @@ def application() -> typer.Typer:
     )
     commands_look.add_to(app)
     commands_people.add_to(app)
+    commands_environment.add_to(app)
     commands_serve.add_to(app)
     commands_doctor.add_to(app)
     return app

@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 from activities.record import Record
 from starters import views
 from starters.acting import NotThere
+from starters.commands_environment import tell_frozen
 from starters.commands_people import Incident, Json
 from starters.finding import (
     Filters,
@@ -61,6 +62,7 @@ def list_(
     )
 
     async def work(client: Client, settings: Settings) -> list[Listed]:  # noqa: ARG001
+        await tell_frozen(client)
         return await incidents(client, filters, most)
 
     found = talking(work)

@@ -11,6 +11,7 @@ from activities.alertmanager import Alertmanager
 from activities.changes import Targets
 from activities.coordination import Coordination
 from activities.errors import NotConfigured
+from activities.freezing import Freezing
 from activities.health import Health
 from activities.host import Host, HostNames
 from activities.incidents import Incidents
@@ -73,6 +74,7 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
                 Incidents(),
                 NeighbouringIncidents(),
                 Coordination(),
+                Freezing(),
             )
             measured = _watching(parts, settings, http, stack)
             cache(parts, settings, targets, http)

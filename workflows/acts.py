@@ -21,11 +21,15 @@ class ActKind(StrEnum):
     RESOLVE = "resolve"
     ESCALATE = "escalate"
     NOTE = "note"
+    FREEZE = "freeze"
+    """Of a whole environment, and so its coordinator's, as is the next."""
+    UNFREEZE = "unfreeze"
 
 
-FALLS_BACK = frozenset(
-    {ActKind.ACKNOWLEDGE, ActKind.TAKE_OVER, ActKind.RESOLVE, ActKind.ESCALATE, ActKind.NOTE}
-)
+FALLS_BACK = frozenset({
+    ActKind.ACKNOWLEDGE, ActKind.TAKE_OVER, ActKind.RESOLVE, ActKind.ESCALATE, ActKind.NOTE,
+    ActKind.FREEZE, ActKind.UNFREEZE,
+})  # fmt: skip
 """Acts that are also sent as a signal when no worker answers. Approve and reject never are:
 whether the question was
 still open must be known when the person reads the answer."""

@@ -14,9 +14,9 @@ from activities.charts import Chart
 from activities.outbox import Unsent
 from activities.record import Entry, Phase, Record
 from activities.words import Severity, Urgency, cut
+from workflows import paging
 from workflows.details import details
 from workflows.policy import Policy, SeverityPolicy
-from workflows.ringing import hush, ring
 
 INDICATOR = SearchAttributeKey.for_keyword("Indicator")
 ALERT_NAME = SearchAttributeKey.for_keyword("AlertName")
@@ -71,8 +71,8 @@ class Case:
     @property
     def held(self) -> bool:
         """Whether a person has said that no step is to be taken for now."""
-        hold = self.record.people.hold_until
-        return hold is not None and hold > self.now
+        people = self.record.people
+        return people.frozen or (people.hold_until is not None and people.hold_until > self.now)
 
     @property
     def muted(self) -> bool:
@@ -157,7 +157,7 @@ class Case:
                 merged += [{"text": title}, *parts]
                 return
         payload = {"title": title, "parts": parts, "mention": mention}
-        waiting.append(self._unsent(kind, payload))
+        waiting.append(self.unsent(kind, payload))
         if len(waiting) > _MOST_UNSENT:
             # The first ones tell how it began, the last ones how it stands.
             del waiting[_MOST_UNSENT // 2]
@@ -167,26 +167,14 @@ class Case:
         """Queue a picture for the Slack thread."""
         if not self.record.slack.silent(self.now):
             payload = chart.model_dump(mode="json")
-            self.record.slack.unsent.append(self._unsent("chart", payload))
+            self.record.slack.unsent.append(self.unsent("chart", payload))
 
     def page(self, urgency: Urgency, reason: str, *, level: int = 0, wanted: bool = False) -> None:
         """Queue a page for on-call (level 0) or for somebody up the severity's chain.
 
         A page that a person has *wanted* goes out also when somebody acknowledges meanwhile.
         """
-        record, name = self.record, self.level_name(level)
-        ring(self, name, urgency, reason, wanted=wanted)
-        if record.pagerduty.silent(self.now):
-            self.tell(f"{name}: {reason}", calls=name)
-            self.note("page", f"{name} cannot be paged, and is called in Slack: {reason}")
-            return
-        payload = {"level": name, "urgency": urgency.value, "why": reason, "wanted": wanted}
-        record.pagerduty.unsent.append(self._unsent("page", payload))
-        if level == 0:
-            record.page_urgency = urgency
-        else:
-            self.tell(f"{name}: {reason}", calls=name)
-        self.note("page", f"{name} is paged, {urgency.value} urgency: {reason}")
+        paging.page(self, urgency, reason, level=level, wanted=wanted)
 
     def call(self, reason: str, urgency: Urgency = Urgency.HIGH) -> None:
         """Page on-call about more than the opening; info, which pages nobody, is told in Slack."""
@@ -213,25 +201,7 @@ class Case:
 
     def follow_pages(self, kind: Literal["acknowledge", "resolve"]) -> None:
         """Queue "acknowledge" or "resolve" for every page that is open, or on its way."""
-        record, waiting = self.record, self.record.pagerduty.unsent
-        pages = dict(record.paged)
-        hush(record, kind)
-        if kind == "acknowledge":
-            # Somebody is there: what has not left yet need not wake anybody else.
-            needless = [m for m in waiting if m.kind == "page" and not m.tries]
-            waiting[:] = [m for m in waiting if m not in needless or m.payload.get("wanted")]
-            on_their_way = [message for message in waiting if message.kind == "page"]
-            pages |= {message.key: message.payload["level"] for message in on_their_way}
-            pages = {k: route for k, route in pages.items() if k not in record.acknowledged_pages}
-            record.acknowledged_pages += pages
-        else:
-            # Nobody is woken for what is over; a page that may have got through is closed.
-            tried = [message for message in waiting if message.kind == "page" and message.tries]
-            pages |= {message.key: message.payload["level"] for message in tried}
-            waiting[:] = [message for message in waiting if message.kind == "resolve"]
-            record.acknowledged_pages.clear()
-        for key, route in pages.items():
-            waiting.append(self._unsent(kind, {"dedup_key": key, "route": route}))
+        paging.follow(self, kind)
 
     def first_contact(self) -> None:
         """Start the clocks: somebody has been told (PROCEDURES: not `startsAt`)."""
@@ -269,7 +239,8 @@ class Case:
         due = self.after(seconds)
         return due if present is None else min(present, due)
 
-    def _unsent(self, kind: str, payload: dict[str, Any]) -> Unsent:
+    def unsent(self, kind: str, payload: dict[str, Any]) -> Unsent:
+        """Make a message that is to be sent, with a key of its own."""
         self.record.entries += 1
         key = self.key(f"{self._prefix}{kind}-{self.record.entries}")
         return Unsent(key=key, kind=kind, payload=payload, queued_at=self.now)

@@ -18,6 +18,7 @@ from workflows.steps import Steps
 _TRY_AGAIN = 20.0
 _MOST_TRIES = 45
 """A quarter of an hour: longer than another's turn."""
+_UNFREEZE = "Unfreeze and I take it off, or take it off by hand"
 
 
 def resolve(case: Case, how: str, reason: str) -> None:
@@ -83,6 +84,10 @@ async def _out_of_the_way(case: Case) -> None:
     """
     for step in [each for each in case.record.temporary if each.behind is not None]:
         for _ in range(_MOST_TRIES):
+            if case.record.people.frozen:
+                case.record.asks = f"{_UNFREEZE}: {step.effect}"
+                case.enter(Phase.DOCUMENTING, case.record.people.freezes.said)
+                await until(lambda: not case.record.people.frozen, None, "Frozen")
             if await Steps(case).undo(step) or step.left:
                 break
             await until(lambda: False, case.after(_TRY_AGAIN), f"Try again: undo {step.effect}")

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+
 from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.coordination import Done, Noted, Turn, Wanted
+    from activities.freezing import ENVIRONMENT, MEMO, Freezes, Freezing, TellFreezes, Told
+    from workflows.acts import Act, ActKind, PersonAct
     from workflows.turns import Turns
+
+from workflows.deadlines import until
+from workflows.efforts import TELL, said
+
+_TRY_AGAIN = timedelta(seconds=10)
 
 
 @workflow.defn
@@ -21,11 +32,18 @@ class Coordinator:
     @workflow.run
     async def run(self, turns: Turns | None) -> None:  # noqa: ARG002 - taken by __init__
         """Answer until the history is long, then go on in a new run."""
+        telling = asyncio.create_task(self._tell_incidents())
         await workflow.wait_condition(
             lambda: (
-                workflow.info().is_continue_as_new_suggested() and workflow.all_handlers_finished()
+                telling.done()
+                or (
+                    workflow.info().is_continue_as_new_suggested()
+                    and workflow.all_handlers_finished()
+                )
             )
         )
+        if telling.done():
+            telling.result()  # ends only by a bug, which is to be seen
         workflow.continue_as_new(self._turns)
 
     @workflow.update(description="A change that an incident wants to make or to undo")
@@ -43,3 +61,73 @@ class Coordinator:
     def turns(self) -> Turns:
         """Give all that is known."""
         return self._turns
+
+    @workflow.update(description="Stop all changes and automatic undo of the environment")
+    def freeze(self, act: Act) -> str:
+        """Freeze."""
+        return self._perform(ActKind.FREEZE, act)
+
+    @freeze.validator
+    def _may_freeze(self, act: Act) -> None:
+        self._refuse(ActKind.FREEZE, act)
+
+    @workflow.update(description="Let every incident go on where it stood")
+    def unfreeze(self, act: Act) -> str:
+        """Unfreeze."""
+        return self._perform(ActKind.UNFREEZE, act)
+
+    @unfreeze.validator
+    def _may_unfreeze(self, act: Act) -> None:
+        self._refuse(ActKind.UNFREEZE, act)
+
+    @workflow.signal(description="A person's act, sent when no worker answered the update")
+    def person(self, act: PersonAct) -> None:
+        """Do it, unless it is refused: nobody waits for the answer."""
+        if not self._turns.frozen.refusal(act.kind, act.act):
+            self._perform(act.kind, act.act)
+
+    def _refuse(self, kind: ActKind, act: Act) -> None:
+        if reason := self._turns.frozen.refusal(kind, act):
+            raise ApplicationError(reason, type="Refused", non_retryable=True)
+
+    def _perform(self, kind: ActKind, act: Act) -> str:
+        turns = self._turns
+        answer = turns.frozen.perform(kind, act, workflow.now(), turns.running)
+        workflow.upsert_memo({MEMO: turns.frozen.freezes.model_dump(mode="json")})
+        workflow.set_current_details(turns.frozen.freezes.said or "Nothing is frozen.")
+        return answer
+
+    async def _tell_incidents(self) -> None:
+        """Tell every open incident each newest word; while it is frozen, also those that open."""
+        frozen = self._turns.frozen
+        while True:
+            await workflow.wait_condition(lambda: frozen.untold)
+            word = frozen.freezes
+            telling = workflow.start_activity_method(
+                Freezing.tell,
+                TellFreezes(
+                    environment=workflow.info().typed_search_attributes.get(ENVIRONMENT) or "",
+                    freezes=word,
+                    also=tuple(frozen.learned),
+                ),
+                **said(TELL, f"Tell every incident: {word.said or 'unfrozen'}"),
+            )
+            await self._spread(word, telling)
+
+    async def _spread(self, word: Freezes, telling: workflow.ActivityHandle[Told]) -> None:
+        frozen = self._turns.frozen
+
+        def outdated() -> bool:
+            return frozen.freezes is not word
+
+        await workflow.wait_condition(lambda: outdated() or telling.done())
+        if not telling.done():
+            telling.cancel()
+        try:
+            await telling
+        except ActivityError:
+            again = workflow.now() + _TRY_AGAIN
+            await until(outdated, again, "Not every incident could be told")
+        else:
+            if not outdated():
+                frozen.told(word.at)

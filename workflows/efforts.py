@@ -78,6 +78,17 @@ CHANGE = ActivityConfig(
 
 Its outcome is always waited for."""
 
+TELL = ActivityConfig(
+    task_queue=Queue.PROBES,
+    start_to_close_timeout=timedelta(seconds=30),
+    schedule_to_close_timeout=timedelta(hours=6),
+    heartbeat_timeout=timedelta(seconds=30),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=5)
+    ),
+)
+"""A word to every incident: while it holds, said again to those that open."""
+
 DOCUMENT = ActivityConfig(
     task_queue=Queue.PROBES,
     start_to_close_timeout=timedelta(seconds=30),

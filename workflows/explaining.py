@@ -96,7 +96,12 @@ class Explaining:
             ),
         )
         await until(
-            lambda: waiting.done() or self._concerns_people() or not record.firing,
+            lambda: (
+                waiting.done()
+                or self._concerns_people()
+                or record.people.frozen
+                or not record.firing
+            ),
             quiet,
             f"A symptom of {record.explained_by}",
         )
@@ -109,6 +114,8 @@ class Explaining:
                 case.enter(Phase.MITIGATING)
         elif not record.firing:
             case.enter(Phase.SETTLING)
+        elif record.people.frozen:
+            await self._stand_up(f"{record.explained_by} is frozen: please see both")
         elif ended is None:
             await self._reconciliation.compare()
         elif ended.over:

@@ -17,6 +17,7 @@ from workflows.policy import Policy
 FAILING = "failing"
 DEPLOYMENT = "deployment"
 """Keys of the probes that every root message shows, whichever procedure asked."""
+AWAKE = "who is awake"
 
 _STATES = {
     StepState.PLANNED: PlanState.NEXT,
@@ -98,6 +99,8 @@ def status(record: Record) -> str:
     last = record.watches[-1].samples[-1] if record.watches and record.watches[-1].samples else None
     if last is not None and last.note:
         said.append(last.note)
+    if record.people.frozen:
+        said.append(record.people.freezes.said)
     if record.people.taken_over_by:
         said.append(f"taken over by {record.people.taken_over_by}")
     return " · ".join(said)
@@ -141,7 +144,9 @@ def facts(record: Record, policy: Policy) -> list[Fact]:
         found.append(Fact(label="requests failing", value=failing))
     if deployed := _deployed(record):
         found.append(Fact(label="last deployment", value=deployed))
-    found.append(Fact(label="who is awake", value=_awake(record, policy)))
+    if turns := on_call(record):
+        found.append(Fact(label="on call", value=turns))
+    found.append(Fact(label=AWAKE, value=_awake(record, policy)))
     if record.recurrence:
         found.append(Fact(label="came back", value=f"{record.recurrence} times"))
     return found
@@ -177,13 +182,29 @@ def _awake(record: Record, policy: Policy) -> str:
     """Say who has it, and who else was called."""
     people = record.people
     levels = policy.severities[record.severity].levels[: people.level]
-    called = ", ".join(("on-call", *levels) if record.paged_at else levels)
+    names = [called_by_name(record, each) for each in levels]
+    called = ", ".join((called_by_name(record, "on-call"), *names) if record.paged_at else names)
     calls = f" (called: {called})" if called else ""
     if people.taken_over_by:
         return f"{people.taken_over_by} has taken over{calls}"
     if people.acknowledged_by:
         return f"{people.acknowledged_by} since {clock(people.acknowledged_at)}{calls}"
     return f"nobody has acknowledged{calls}"
+
+
+def called_by_name(record: Record, level: str) -> str:
+    """Name a level, and who has its turn where that is known."""
+    people = record.paging.on_call.get(level)
+    return f"{level} {', '.join(people)}" if people else level
+
+
+def on_call(record: Record) -> str:
+    """Say who is on call, level by level; blank where nobody was asked."""
+    paging = record.paging
+    if paging.on_call_unknown:
+        return f"unknown: {paging.on_call_unknown}"
+    turns = paging.on_call.items()
+    return "; ".join(f"{level}: {', '.join(people) or 'nobody'}" for level, people in turns)
 
 
 def commands(record: Record) -> tuple[str, ...]:
@@ -196,6 +217,9 @@ def commands(record: Record) -> tuple[str, ...]:
         lines += answers(name, record.question)
     if not record.people.acknowledged_by:
         lines.append(f"responder ack {name}")
+    if record.people.frozen:
+        where = f" --environment {record.environment}" if record.environment else ""
+        lines.append(f"responder unfreeze{where}")
     if record.people.taken_over_by:
         lines.append(f"responder hand-back {name}")
     else:
@@ -206,9 +230,8 @@ def commands(record: Record) -> tuple[str, ...]:
 
 def answers(incident: str, question: Question) -> list[str]:
     """Write the command lines that answer exactly *question*, and no later one."""
-    return [
-        f"responder {word} {incident} --question {question.id}" for word in ("approve", "reject")
-    ]
+    exactly = f"--question {question.id}" + (f" --hash {question.shown}" if question.shown else "")
+    return [f"responder {word} {incident} {exactly}" for word in ("approve", "reject")]
 
 
 def links(record: Record, policy: Policy) -> list[Link]:

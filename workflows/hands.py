@@ -10,9 +10,10 @@ from temporalio.exceptions import ApplicationError
 from activities.record import Phase, Resolution, StepState
 from activities.words import Urgency
 from workflows.acts import FALLS_BACK, Act, ActKind
+from workflows.answering import APPROVED, REJECTED, Answers
 from workflows.case import Case
 from workflows.glance import words
-from workflows.questions import APPROVED, REJECTED, Questions
+from workflows.questions import Questions
 
 MOST_HANDLED = 200
 _REFUSED = "refused: "
@@ -23,7 +24,7 @@ class Hands:
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._questions = Questions(case)
+        self._questions, self._answers = Questions(case), Answers(case)
         self._perform: dict[ActKind, Callable[[Act], str]] = {
             ActKind.ACKNOWLEDGE: self._acknowledge,
             ActKind.APPROVE: partial(self._answer, APPROVED),
@@ -80,12 +81,15 @@ class Hands:
     def _refusal(self, kind: ActKind, act: Act) -> str:
         case, record = self._case, self._case.record
         people, text, doing = record.people, act.text.strip(), kind.value.replace("-", " ")
+        if kind not in self._perform:
+            return f"{doing} is for a whole environment, not for an incident"
         if act.run and act.run != record.run:
             return (
                 "that was an earlier incident of the same name, which is closed: look at this one"
             )
         if kind in (ActKind.APPROVE, ActKind.REJECT):
-            return self._questions.refusal(act)
+            word = APPROVED if kind is ActKind.APPROVE else REJECTED
+            return self._answers.refusal(act, word)
         rights = case.policy.rights(act.by)
         over = record.phase is Phase.RESOLVED or record.resolution is not None
         highest = case.level_name(people.level)
@@ -145,7 +149,7 @@ class Hands:
         return f"acknowledged; it holds for {held}"
 
     def _answer(self, word: str, act: Act) -> str:
-        said = self._questions.answer(act, word)
+        said = self._answers.answer(act, word)
         self._seen(act)
         return said
 
@@ -173,7 +177,7 @@ class Hands:
     def _hand_back(self, act: Act) -> str:
         case, record = self._case, self._case.record
         record.people.taken_over_by, record.people.hold_until = "", None
-        record.plan_again = True
+        record.people.requested_by, record.plan_again = act.by, True
         for step in record.temporary:
             if step.stages:
                 step.left, step.stage_fails, step.put_back = "", 0, False

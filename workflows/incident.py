@@ -10,11 +10,13 @@ from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.alerts import Alert, Notice
+    from activities.freezing import Freezes
     from activities.people import Clocks, People
     from activities.record import Phase, Record
     from activities.words import Severity
     from workflows.acts import Act, ActKind, PersonAct
     from workflows.opening import Closed, Opening
+    from workflows.page_events import PageEvent
     from workflows.relations import Relation
 
 from workflows.case import Case
@@ -92,6 +94,16 @@ class Incident:
     def related(self, relation: Relation) -> None:
         """Put another incident's word into the inbox."""
         self._intake.waiting.append(relation)
+
+    @workflow.signal(description="What happened to a page of ours at PagerDuty")
+    def page_event(self, event: PageEvent) -> None:
+        """Put an event of PagerDuty into the inbox."""
+        self._intake.waiting.append(event)
+
+    @workflow.signal(description="Whether anything may be changed in the environment")
+    def freezes(self, news: Freezes) -> None:
+        """Put the coordinator's word into the inbox."""
+        self._intake.waiting.append(news)
 
     @workflow.query(description="All that is known of this incident")
     def record(self) -> Record:
@@ -202,7 +214,7 @@ class Incident:
                 self._reopen()
                 await self._farewell.recall()
             elif self._farewell.finished and workflow.all_handlers_finished():
-                return _closed(record)
+                return Closed.of(record)
 
     async def _watch_over(
         self, life: asyncio.Task[Closed], tracks: list[asyncio.Task[None]]
@@ -254,7 +266,8 @@ class Incident:
         record.told_at = record.recovered_at = record.handed_over_at = None
         record.mitigated_at = record.paged_at = None
         record.clocks = Clocks()
-        record.people = People(took_part=record.people.took_part)
+        people = record.people
+        record.people = People(took_part=people.took_part, freezes=people.freezes)
         case.enter(Phase.OPENING)
         case.note("alert", "it fires again after it was closed: reopened", tell=True)
 
@@ -282,14 +295,4 @@ def _record(first: Alert) -> Record:
         environment=first.environment,
         opened_at=workflow.now(),
         severity=first.severity or first.named_severity or Severity.WARNING,
-    )
-
-
-def _closed(record: Record) -> Closed:
-    resolution = record.resolution
-    return Closed(
-        how=resolution.how if resolution else "",
-        reason=resolution.reason if resolution else "",
-        by=resolution.by if resolution else "",
-        report=tuple(record.report),
     )

@@ -6,11 +6,14 @@ from collections import deque
 from enum import Enum, auto
 
 from activities.alerts import Alert, AlertStatus, Notice
+from activities.freezing import Freezes
 from activities.record import AlertState, Phase
 from activities.words import Severity
 from workflows.acts import PersonAct
 from workflows.case import Case
 from workflows.hands import Hands
+from workflows.hearing import hear
+from workflows.page_events import PageEvent, PageEvents
 from workflows.relations import Relates, Relation
 
 _QUIET = frozenset({Phase.OPENING, Phase.JOINED, Phase.RESOLVED})
@@ -37,7 +40,8 @@ class Intake:
     def __init__(self, case: Case, hands: Hands) -> None:
         self._case = case
         self._hands = hands
-        self.waiting: deque[Notice | PersonAct | Relation] = deque()
+        self._page_events = PageEvents(case, hands)
+        self.waiting: deque[Notice | PersonAct | Relation | PageEvent | Freezes] = deque()
 
     def absorb(self) -> None:
         """Take in everything that waits; synchronous, so that nothing can arrive in between."""
@@ -45,6 +49,10 @@ class Intake:
             item = self.waiting.popleft()
             if isinstance(item, PersonAct):
                 self._hands.perform_signal(item.kind, item.act)
+            elif isinstance(item, PageEvent):
+                self._page_events.absorb(item)
+            elif isinstance(item, Freezes):
+                hear(self._case, item)
             elif isinstance(item, Relation):
                 self._relation(item)
             else:

@@ -14,6 +14,7 @@ from activities.coordination import Coordination, Done, Turn, Wanted
 from activities.record import PlannedStep, StepState
 from workflows.case import ENVIRONMENT, Case, why
 from workflows.efforts import probe, said
+from workflows.hearing import hear
 
 _SECONDS = 5.0
 
@@ -24,6 +25,8 @@ class Leave(StrEnum):
     GO = auto()
     LATER = auto()
     NO = auto()
+    FROZEN = auto()
+    """Nothing may be changed in the whole environment: it waits."""
     KEPT = auto()
     """Another incident holds the same change: it stays, and is theirs to undo."""
 
@@ -43,7 +46,7 @@ class Leases:
             turn: Turn = await workflow.execute_activity_method(
                 Coordination.take_turn,
                 Wanted(
-                    environment=_environment(),
+                    environment=environment(),
                     key=case.key(step.key),
                     incident=case.record.id,
                     target=step.target,
@@ -62,6 +65,10 @@ class Leases:
         except ActivityError as error:
             case.note("problem", f"the coordinator could not be asked: {why(error)}")
             return Leave.GO, ""
+        if turn.freezes is not None:
+            hear(case, turn.freezes)
+            # Where it is known to be over here already, the coordinator's next answer says so too.
+            return Leave.FROZEN, turn.freezes.said
         if turn.granted:
             if turn.before is not None and turn.order:
                 step.before, step.order = turn.before, turn.order
@@ -83,7 +90,7 @@ class Leases:
             await workflow.execute_activity_method(
                 Coordination.give_back,
                 Done(
-                    environment=_environment(),
+                    environment=environment(),
                     key=case.key(step.key),
                     incident=case.record.id,
                     claim=claim,
@@ -100,7 +107,8 @@ class Leases:
             case.note("problem", f"the coordinator could not be told: {why(error)}")
 
 
-def _environment() -> str:
+def environment() -> str:
+    """Name the environment of this incident, as its coordinator is named by."""
     return workflow.info().typed_search_attributes.get(ENVIRONMENT) or ""
 
 

@@ -13,6 +13,7 @@ from workflows.case import Case
 from workflows.closing import document
 from workflows.deadlines import until
 from workflows.explaining import Explaining
+from workflows.freezing import Stillness
 from workflows.handover import Handover
 from workflows.investigation import Investigation
 from workflows.reconciliation import Reconciliation
@@ -35,6 +36,7 @@ class Response:
         reconciliation = Reconciliation(case)
         self._explaining = Explaining(case, reconciliation)
         self._handover = Handover(case, self._watcher, reconciliation)
+        self._stillness = Stillness(case, self._watcher, reconciliation)
         self._settling = Settling(case, self._watcher, reconciliation, self._steps, self._handover)
         self._phases: dict[Phase, Callable[[], Awaitable[None]]] = {
             Phase.OPENING: Arrival(case, reconciliation, self._explaining).open,
@@ -93,11 +95,7 @@ class Response:
             self._handover.leave_to_owner()
             return
         if case.held:
-            people = record.people
-            case.enter(Phase.MITIGATING, f"on hold by {people.held_by}", people.hold_until)
-            await self._steps.until_released(
-                lambda: record.resolution is not None or record.plan_again
-            )
+            await self._keep_still()
             return
         if await self._well_already():
             case.enter(Phase.SETTLING)
@@ -119,6 +117,16 @@ class Response:
                 case.enter(Phase.MITIGATING, "take the next step")
         elif step.read_failed_at is not None:
             await self._wait_for_the_way(step)
+
+    async def _keep_still(self) -> None:
+        """Take no step, for somebody has said so: about everything, or about this incident."""
+        case, record = self._case, self._record
+        people = record.people
+        if people.frozen:
+            await self._stillness.instead_of_a_step()
+            return
+        case.enter(Phase.MITIGATING, f"on hold by {people.held_by}", people.hold_until)
+        await self._steps.until_released(lambda: record.resolution is not None or record.plan_again)
 
     async def _look_whether_alone(self, step: PlannedStep) -> None:
         """Look once, now that its turn has come, whether nobody need be asked about *step*."""

@@ -7,6 +7,7 @@ from activities.verification import Outcome, Verdict
 from workflows.case import Case
 from workflows.closing import resolve
 from workflows.deadlines import until
+from workflows.freezing import Stillness
 from workflows.handover import ROUNDS, Handover
 from workflows.reconciliation import Reconciliation
 from workflows.staging import Staging
@@ -37,6 +38,7 @@ class Settling:
         self._reconciliation = reconciliation
         self._steps = steps
         self._handover = handover
+        self._stillness = Stillness(case, watcher, reconciliation)
         self._staging = Staging(case, steps, watcher, handover)
 
     async def settle(self) -> None:
@@ -133,7 +135,7 @@ class Settling:
         if not (await self._may_undo(due) and await self._staging.give_back(due, self._alarmed)):
             return
         if not await self._steps.undo(due):
-            if record.resolution is None:
+            if record.resolution is None and not record.people.frozen:
                 case.enter(Phase.SETTLING)
             return
         verdict = await self._well_without(due)
@@ -147,6 +149,9 @@ class Settling:
     async def _may_undo(self, due: PlannedStep) -> bool:
         """Wait for a hold to end, and for what *due* turned away from to be well for long."""
         case, policy, hold = self._case, self._case.policy, due.undo_hold_seconds
+        if case.record.people.frozen:
+            await self._stillness.instead_of_an_undo(due.effect, self._alarmed)
+            return False
         if case.held:
             people = self._record.people
             case.enter(Phase.UNDOING, f"on hold by {people.held_by}", people.hold_until)
@@ -244,8 +249,12 @@ class Settling:
         case.enter(Phase.MITIGATING, "go on where we were")
         taken = False
         while not taken:
+            frozen = record.people.frozen
             while case.held and not self._left():
                 await self._steps.until_released(self._left)
+            # Nothing was measured meanwhile, and people have worked on it.
+            if frozen and not self._left() and not await self._back_indeed():
+                return
             if not undone or self._left():
                 return
             _, step = max(undone, key=lambda pair: pair[0])

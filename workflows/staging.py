@@ -36,7 +36,7 @@ class Staging:
                 return False
             case.enter(Phase.UNDOING, f"is it well with {share:.0%} of the users?")
             verdict = await self._well_with(share, alarmed)
-            if record.resolution is not None or not step.in_place:
+            if record.resolution is not None or not step.in_place or record.people.frozen:
                 return False
             if record.refired:
                 await self._fail(step, f"with {share:.0%} of the users it fires again")

@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError
 from activities.changes import READ, STAGE, UNDO, Staged
 from activities.record import Asks, Phase, PlannedStep, StepState
 from activities.words import Answer, Done
+from workflows.binding import Binding
 from workflows.case import Case, kind_of, why
 from workflows.deadlines import until
 from workflows.efforts import CHANGE, said
@@ -35,6 +36,7 @@ class Steps:
     def __init__(self, case: Case) -> None:
         self._case = case
         self._questions = Questions(case)
+        self._binding = Binding(case, self._questions)
         self._leases = Leases(case)
         self._guards = Guards(case)
 
@@ -68,14 +70,16 @@ class Steps:
             self._skip(step, "observe mode: I would have done this")
             return False
         # What a person has rejected is asked again under whichever ladder, and never just done.
-        if verdict is Verdict.ACT and step.key not in case.record.rejected:
+        if verdict is Verdict.ACT and not (step.key in case.record.rejected or step.voided):
             return True
         return await self._read(step) and await self._questions.ask(step)
 
     async def take(self, step: PlannedStep, stopped: Callable[[], bool]) -> bool:
         """Make the change, unless *stopped*; tell whether it is, or may be, in place."""
         leave, reason = await self._leases.take(step)
-        if leave is Leave.NO:
+        if leave is Leave.FROZEN:
+            step.approved_by = ""
+        elif leave is Leave.NO:
             self._skip(step, f"skipped: {reason}")
         elif leave is Leave.LATER:
             self._wait_for_turn(step, reason)
@@ -98,8 +102,8 @@ class Steps:
     async def _make(self, step: PlannedStep, stopped: Callable[[], bool]) -> bool:
         """Make the change, unless *stopped*; tell whether anything was not as ordered already."""
         case = self._case
-        # What was approved is bound to what was shown; everything else is looked at afresh.
-        if not (step.approved_by and step.before is not None) and not await self._read(step):
+        shown = step.before if step.approved_by else None
+        if not await self._read(step) or not await self._binding.holds(step, shown):
             return False
         if stopped():
             return False
@@ -142,6 +146,8 @@ class Steps:
             step.said = f"left in place: {reason} holds it too, and undoes it in the end"
             case.note("step", f"{step.effect}: {step.said}", tell=True)
             return True
+        if leave is Leave.FROZEN:
+            return False
         if leave is not Leave.GO:
             case.note("step", f"its undo waits its turn, {reason}: {step.effect}", tell=True)
             return False
@@ -214,12 +220,16 @@ class Steps:
         return taken
 
     async def until_released(self, interrupted: Callable[[], bool]) -> None:
-        """Wait until a hold is over or changed, somebody takes over, or *interrupted*."""
+        """Wait until a hold or freeze is over or changed, somebody takes over, or *interrupted*."""
         people = self._case.record.people
-        hold = people.hold_until
+        hold, frozen = people.hold_until, people.frozen
         await until(
-            lambda: interrupted() or bool(people.taken_over_by) or people.hold_until != hold,
-            hold,
+            lambda: (
+                interrupted()
+                or bool(people.taken_over_by)
+                or (people.hold_until, people.frozen) != (hold, frozen)
+            ),
+            None if frozen else hold,
             "On hold",
         )
 

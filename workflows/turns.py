@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, Field
 
 from activities.coordination import Done, Turn, Wanted
 from activities.kept import Kept
+from workflows.frozen import Frozen
 
 _CLAIM_LASTS = timedelta(hours=48)
 """After which a claim is nobody's: its incident has long ended without undoing it."""
@@ -59,10 +60,21 @@ class Turns(Kept):
     restarts: list[Restarted] = Field(default_factory=list)
     claims: dict[str, list[Claim]] = Field(default_factory=dict)
     """By activity and target, the first holder first."""
+    frozen: Frozen = Field(default_factory=Frozen)
+
+    @property
+    def running(self) -> list[str]:
+        """Say what is being changed at this moment, by whom."""
+        return [f"{lease.target}, by {lease.incident}" for lease in self.leases]
 
     def take(self, ask: Wanted, now: datetime) -> Turn:
         """Give a turn, or say why not; the same key twice is the same turn."""
         self._forget(now, ask)
+        if self.frozen.freezes.held:
+            # Also to one who has had its turn, and has not heard so: nothing is under way yet.
+            if any(lease.key == ask.key for lease in self.leases):
+                self._take_back(ask.key)
+            return Turn(granted=False, later=True, freezes=self.frozen.learn(ask.incident))
         if any(lease.key == ask.key for lease in self.leases):
             return self._granted(ask)
         busy = next((lease for lease in self.leases if _together(lease, ask)), None)
@@ -87,10 +99,10 @@ class Turns(Kept):
 
     def give_back(self, done: Done, now: datetime) -> None:
         """Note what became of a change."""
-        self.leases = [lease for lease in self.leases if lease.key != done.key]
-        if not done.happened:
-            mine = [each for each in self.restarts if each.key == done.key]
-            self.restarts = [each for each in self.restarts if each not in mine[-1:]]
+        if done.happened:
+            self.leases = [lease for lease in self.leases if lease.key != done.key]
+        else:
+            self._take_back(done.key)
         held = self.claims.setdefault(done.claim, []) if done.claim else []
         mine_held = [claim for claim in held if claim.key == done.key]
         if done.undo and done.happened:
@@ -107,6 +119,12 @@ class Turns(Kept):
                 )
             )
         self.claims = {name: claims for name, claims in self.claims.items() if claims}
+
+    def _take_back(self, key: str) -> None:
+        """Forget a turn that nothing came of, and the restart that it was counted for."""
+        self.leases = [lease for lease in self.leases if lease.key != key]
+        mine = [each for each in self.restarts if each.key == key]
+        self.restarts = [each for each in self.restarts if each not in mine[-1:]]
 
     def _too_many(self, ask: Wanted) -> str:
         """Say by whom the target was restarted as often as may be; the local guard counts ours."""

@@ -19,6 +19,7 @@ from temporalio.worker import Worker
 
 from activities.alerts import Alert, Notice, incident_id
 from activities.errors import Ambiguous, Refused, Unavailable
+from activities.freezing import Freezing
 from activities.incidents import Incidents
 from activities.neighbours import NeighbouringIncidents
 from activities.record import Record
@@ -228,7 +229,7 @@ class World:
     def _on_slack__post_entry(self, order: dict[str, Any]) -> Any:
         return {"channel_id": "C1", "ts": f"2.{len(self.calls)}"}
 
-    _on_slack__post_chart = _on_slack__post_entry
+    _on_slack__post_chart = _on_slack__update_entry = _on_slack__post_entry
 
     def _on_incidents__earlier(self, ask: Any) -> Any:
         return {}
@@ -417,7 +418,7 @@ class Town(Neighbourhood):
         if queue is Queue.PROBES:
             own["activities"] = [
                 self.anything, self.watch, self.earlier, self.open, NeighbouringIncidents().end,
-                self.take_turn, self.give_back,
+                self.take_turn, self.give_back, Freezing().tell, Freezing().look,
             ]  # fmt: skip
         # A time-out for shutting down: an activity of a test that has failed may wait for ever.
         worker = Worker(

@@ -1,0 +1,105 @@
+"""The commands that concern a whole environment."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import typer
+from temporalio.client import Client
+
+from starters.acting import NotTaken, Outcome, State
+from starters.commands_people import As, Json, door, whoever
+from starters.freezing import environments, freeze, unfreeze
+from starters.session import Exit, console, errors, print_json, stop, talking
+from workers.settings import Settings
+from workflows.acts import Act
+from workflows.policy import Policy
+
+_MOST_TEXT = 3000
+_NAMELESS = "the environment without a name"
+
+Named = Annotated[
+    str,
+    typer.Option(help="Only this one; else that of the settings and all that Temporal knows."),
+]
+Doing = Callable[[Client, Policy, str, Act], Awaitable[Outcome]]
+
+
+def freeze_(
+    *,
+    why: Annotated[str, typer.Option(help="Why, for everybody to read.")],
+    environment: Named = "",
+    by: As = "",
+    as_json: Json = False,
+) -> None:
+    """Stop all changes and automatic undo at once; measuring, paging and renewing go on."""
+    if not why.strip():
+        raise typer.BadParameter("say why", param_hint="--why")
+    _everywhere(freeze, environment, by, why, as_json=as_json)
+
+
+def unfreeze_(
+    *,
+    why: Annotated[str, typer.Option(help="What was done meanwhile.")] = "",
+    environment: Named = "",
+    by: As = "",
+    as_json: Json = False,
+) -> None:
+    """Let every incident go on where it stood."""
+    _everywhere(unfreeze, environment, by, why, as_json=as_json)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    panel = "What a person does"
+    app.command("freeze", rich_help_panel=panel)(freeze_)
+    app.command("unfreeze", rich_help_panel=panel)(unfreeze_)
+
+
+async def tell_frozen(client: Client) -> None:
+    """Say on the standard error output what is frozen: it explains why nothing is done."""
+    for each in await environments(client):
+        if each.freezes.held:
+            said = f"{each.name or _NAMELESS} is {each.freezes.said}"
+            errors.print(said, style="bold yellow", markup=False, soft_wrap=True)
+
+
+def _everywhere(do: Doing, environment: str, by: str, text: str, *, as_json: bool) -> None:
+    """Do it to the one that is named, or to all: in the night nobody knows the names."""
+    if len(text) > _MOST_TEXT:
+        raise typer.BadParameter(f"a text has at most {_MOST_TEXT} characters")
+    who, done, failed = whoever(by), list[dict[str, str]](), list[str]()
+
+    async def work(client: Client, settings: Settings) -> None:
+        names = [environment] if environment else await _names(client, settings, do)
+        for name in names:
+            what = Act(id=f"cli-{uuid.uuid4()}", by=who, via=door(), text=text)
+            try:
+                outcome = await do(client, settings.policy, name, what)
+            except NotTaken as error:  # one that fails does not keep the others from theirs
+                failed.append(f"{name or _NAMELESS}: {error}")
+            else:
+                done.append({"environment": name, "state": outcome.state, "said": outcome.said})
+
+    talking(work)
+    if as_json:
+        print_json({"done": done, "refused": failed})
+    else:
+        for each in done:
+            style = "green" if each["state"] == State.DONE else "yellow"
+            said = f"{each['environment'] or _NAMELESS}: {each['said']}"
+            console.print(said, style=style, markup=False, soft_wrap=True)
+    if failed:
+        stop(Exit.REFUSED, "\n".join(failed))
+
+
+async def _names(client: Client, settings: Settings, do: Doing) -> list[str]:
+    """Name all that can be meant where none is named: what is frozen, or could be."""
+    known = await environments(client)
+    if do is unfreeze and any(each.freezes.held for each in known):
+        return [each.name for each in known if each.freezes.held]
+    names = [each.name for each in known]
+    own = settings.environment
+    return [*names, own] if not names or (own and own not in names) else names
