@@ -25,12 +25,13 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from pydantic import AwareDatetime
 from temporalio import activity
 
 from activities.errors import NotConfigured, Refused, Unwell
-from activities.words import Answer
+from activities.words import Answer, cut
 
 READ = ".read"
 UNDO = ".undo"
@@ -38,6 +39,53 @@ RENEW = ".renew"
 """(order, before) -> Renewed: moves the expiry of a change that ends by itself."""
 STAGE = ".stage"
 """(order, before, share) -> Staged: gives a share of it back; 0 takes all of it again."""
+
+
+_PASSING = frozenset({
+    # The clock, and what is kept of logs and counters for people to read.
+    "clock", "requested_at", "logs", "last_lines", "app_files", "age_seconds", "message_id",
+    # How busy and how full it is.
+    "memory_bytes", "cpu_percent", "free_bytes", "used_bytes", "keys", "expired_keys",
+    "rows", "table_bytes", "sequential_scans", "rows_read_sequentially",
+    # Queues move on all the time; other incidents' holds come and go.
+    "waiting", "urgent", "expired", "unknown", "oldest_minutes", "holders", "eta",
+})  # fmt: skip
+"""Fields that change by themselves while nothing has happened that a person would decide by."""
+
+
+def lasting(value: Any) -> Any:
+    """Leave of an order, or of what was read before a change, what a decision rests on."""
+    if isinstance(value, dict):
+        return {name: lasting(each) for name, each in value.items() if name not in _PASSING}
+    if isinstance(value, list | tuple):
+        return [lasting(each) for each in value]
+    return value
+
+
+def differences(before: Any, now: Any, name: str = "") -> list[str]:
+    """Say what lasts and differs between two readings: ``pid: 7, now 9``."""
+    was, present = lasting(before), lasting(now)
+    if was == present:
+        return []
+    if isinstance(was, dict) and isinstance(present, dict):
+        return [
+            said
+            for key in dict.fromkeys((*was, *present))
+            for said in differences(was.get(key), present.get(key), key)
+        ]
+    if isinstance(was, list) and isinstance(present, list) and len(was) == len(present):
+        return [
+            said
+            for old, new in zip(was, present, strict=True)
+            for said in differences(old, new, name)
+        ]
+    return [f"{name or 'it'}: {_brief(was)}, now {_brief(present)}"]
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, list):
+        return str(len(value))
+    return cut("nothing" if value is None else str(value), 120)
 
 
 class Renewed(Answer):

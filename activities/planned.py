@@ -98,6 +98,8 @@ class PlannedStep(Kept):
     before: Any = None
     """What `read` found, as recorded before the change."""
     approved_by: str = ""
+    voided: int = 0
+    """How many times an approval of it was void, for what it would change had changed."""
     started_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     put_back: bool = False

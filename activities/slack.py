@@ -57,6 +57,14 @@ class PostEntry(Order):
     read_back: bool = False
 
 
+class UpdateEntry(Order):
+    """Bring an entry of an incident's thread up to date."""
+
+    channel_id: str
+    ts: str
+    entry: Entry
+
+
 class Slack:
     """One workspace; *channels* maps a role ("incidents") to a channel's id."""
 
@@ -84,18 +92,12 @@ class Slack:
     @activity.defn(name="slack.update_root")
     async def update_root(self, order: UpdateRoot) -> Posted:
         """Replace what the root message shows; `Gone` when it is not there any more."""
-        api, rendered = self._ready(), render_glance(order.glance)
-        body = {"channel": order.channel_id, "ts": order.ts}
-        try:
-            await api.call("chat.update", {**body, **_rich(rendered)}, changes=True)
-        except SlackRefused as refused:
-            if refused.code not in PAYLOAD_ERRORS:
-                raise
-            # Without an empty list of blocks Slack would keep showing the old ones.
-            plain = {**body, "text": clip(rendered.text, _MOST_PLAIN, escape=False), "blocks": []}
-            await api.call("chat.update", plain, changes=True)
-            return _posted(order, _shortened(refused))
-        return _posted(order, "")
+        return await _update(self._ready(), order, render_glance(order.glance))
+
+    @activity.defn(name="slack.update_entry")
+    async def update_entry(self, order: UpdateEntry) -> Posted:
+        """Replace what an entry shows; `Gone` when it is not there any more."""
+        return await _update(self._ready(), order, render_entry(order.entry))
 
     @activity.defn(name="slack.post_entry")
     async def post_entry(self, order: PostEntry) -> Posted:
@@ -143,6 +145,21 @@ async def _post_once(
     return Posted(channel_id=answer["channel"], ts=answer["ts"], said=note)
 
 
+async def _update(api: SlackApi, order: UpdateRoot | UpdateEntry, rendered: Rendered) -> Posted:
+    """Replace what a message shows; done twice it is the same."""
+    body = {"channel": order.channel_id, "ts": order.ts}
+    try:
+        await api.call("chat.update", {**body, **_rich(rendered)}, changes=True)
+    except SlackRefused as refused:
+        if refused.code not in PAYLOAD_ERRORS:
+            raise
+        # Without an empty list of blocks Slack would keep showing the old ones.
+        plain = {**body, "text": clip(rendered.text, _MOST_PLAIN, escape=False), "blocks": []}
+        await api.call("chat.update", plain, changes=True)
+        return _posted(order, _shortened(refused))
+    return _posted(order, "")
+
+
 async def _post(api: SlackApi, body: Message) -> Message:
     quiet = {"unfurl_links": False, "unfurl_media": False}
     try:
@@ -164,5 +181,5 @@ def _shortened(refused: SlackRefused) -> str:
     return f"Shown as short plain text, because Slack said {refused.code}."
 
 
-def _posted(order: UpdateRoot, note: str) -> Posted:
+def _posted(order: UpdateRoot | UpdateEntry, note: str) -> Posted:
     return Posted(channel_id=order.channel_id, ts=order.ts, said=note)

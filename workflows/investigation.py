@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, FailureError
 
 from activities.alerts import Alert
-from activities.record import Reading, unread
+from activities.record import PlannedStep, Reading, unread
 from workflows.case import Case, why
 from workflows.consult import CONSULT as CONSULT_NAME
 from workflows.consult import Consultation, Consulted, ProbeCall
@@ -61,6 +61,20 @@ class Investigation:
             return True
         self._take(answered)
         return False
+
+    async def plan_anew(self) -> tuple[PlannedStep, ...] | None:
+        """Ask what the procedure would do by what is there now; None where that cannot be seen."""
+        record = self._case.record
+        known = {reading.key: reading for reading in record.readings}
+        try:
+            alert, asked = await self._find_procedure()
+            readings = await asyncio.gather(*(self._read(call) for call in asked.probes))
+            if any(r.failed and not (r.key in known and known[r.key].failed) for r in readings):
+                return None
+            answered = await self._consult(alert, tuple(readings))
+        except FailureError:
+            return None
+        return None if answered.plan is None else answered.plan.steps
 
     async def _find_procedure(self) -> tuple[Alert, Consulted]:
         """Ask for the worst alert's procedure, and for the next one's where there is none."""

@@ -8,12 +8,18 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from activities.email import EmailAddress
+from activities.paging import Way
 from activities.record import Asks, PlannedStep
 from activities.words import Mode, Order, Risk, Severity, Urgency
 
 Seconds = Annotated[float, Field(gt=0, le=31 * 24 * 3600, allow_inf_nan=False)]
 
 Preapproval = Annotated[str, Field(pattern=r"^[a-z]\w*(\.[a-z]\w*)+@\S.*$", max_length=300)]
+
+TwoPeople = Annotated[
+    str, Field(pattern=rf"^({'|'.join(Risk)}|[a-z]\w*(\.[a-z]\w*)+(@\S.*)?)$", max_length=300)
+]
 
 
 class Verdict(StrEnum):
@@ -98,9 +104,25 @@ class Policy(Order):
     """Slack user or group id of each level: on-call, engineering-lead, cto."""
     phones: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Whose phones ring beside a page of high urgency: names by level, tokens are settings."""
+    addresses: dict[str, tuple[EmailAddress, ...]] = Field(default_factory=dict)
+    """E-mail addresses by level, for pages that nobody has acknowledged."""
+    reach_by: tuple[Way, ...] = (Way.EXPO, Way.EMAIL, Way.SLACK)
+    """In which order the other ways are taken once PagerDuty was; phones ring with it at once."""
+    reach_seconds: Seconds = 300
+    """Given to each way to bring an acknowledgement before the next is taken."""
+    names_on_call: bool = False
+    """Whether PagerDuty is asked who is on call; the token and the policies are settings."""
     preapproved: tuple[Preapproval, ...] = ()
     """Steps that need no asking, as ``activity@target``; counts in guarded and autonomous
     mode."""
+    two_people: tuple[TwoPeople, ...] = ()
+    """What two people must approve: risks, and steps as ``activity`` or ``activity@target``."""
+    other_than_requester: bool = False
+    """Whether somebody else must approve than who asked for it: opened it by hand, or handed
+    it back."""
+    evidence_seconds: Seconds = 300
+    """How old the evidence of a question may be when it is approved, before it is gathered
+    anew."""
     verify_seconds: Seconds = 300
     verify_every_seconds: Seconds = 15
     good_looks: int = Field(default=3, ge=1)
@@ -147,6 +169,12 @@ class Policy(Order):
         return self
 
     @model_validator(mode="after")
+    def _reaching(self) -> Self:
+        if Way.PAGERDUTY in self.reach_by or len(set(self.reach_by)) < len(self.reach_by):
+            raise ValueError("reach_by: each way but pagerduty, which comes first, and each once")
+        return self
+
+    @model_validator(mode="after")
     def _watchable(self) -> Self:
         every = self.verify_every_seconds
         for window in ("verify_seconds", "undo_verify_seconds", "settle_seconds"):
@@ -172,6 +200,11 @@ class Policy(Order):
     def approvers(self, risk: Risk) -> list[str]:
         """Name those who may approve *risk*."""
         return sorted(name for name, rights in self.people.items() if risk in rights.approves)
+
+    def needed(self, step: PlannedStep, risk: Risk) -> int:
+        """Count the people who must approve *step*, asked about together with others of *risk*."""
+        named = {risk.value, step.activity, f"{step.activity}@{step.target}"}
+        return 2 if named & {*self.two_people} else 1
 
     def decide(self, step: PlannedStep, severity: Severity) -> Verdict:
         """Say who decides about *step* (PROCEDURES, "Policy: who decides")."""

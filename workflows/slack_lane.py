@@ -14,13 +14,14 @@ from temporalio.exceptions import ActivityError
 from activities.charts import Chart
 from activities.messages import Entry
 from activities.outbox import Unsent
-from activities.slack import PostEntry, PostRoot, Slack, UpdateRoot
+from activities.slack import PostEntry, PostRoot, Slack, UpdateEntry, UpdateRoot
 from activities.slack_charts import PostChart, SlackCharts
 from activities.words import Urgency
 from workflows.case import kind_of, why
 from workflows.channels import PASSING, Lane
 from workflows.efforts import MESSAGE, said
 from workflows.glance import glance
+from workflows.proposal import ASKED, REVISED, entry, find, post, revise
 
 _MOST_ROOTS = 2
 
@@ -99,6 +100,9 @@ class SlackLane(Lane):
         case, channel = self._case, self._channel
         again = message.tries > 0
         self._take(message)
+        if message.kind in (ASKED, REVISED):
+            await self._put_question(message, again=again)
+            return
         effort = said(MESSAGE, "Post to the Slack thread")
         oldest = case.record.opened_at
         try:
@@ -136,6 +140,47 @@ class SlackLane(Lane):
         self._sending = None
         case.first_contact()
 
+    async def _put_question(self, message: Unsent, *, again: bool) -> None:
+        """Post a question with its buttons, or show in its entry what has become of it."""
+        case, channel = self._case, self._channel
+        question = find(case.record, message.payload["question"])
+        if question is None or (message.kind == REVISED and not question.ts):
+            self._sent(message)  # its entry was never posted, or stands in a thread that is gone
+            return
+        shown = entry(question, case.record, case.policy, message.key)
+        try:
+            if message.kind == REVISED:
+                await workflow.execute_activity_method(
+                    Slack.update_entry,
+                    UpdateEntry(channel_id=question.channel_id, ts=question.ts, entry=shown),
+                    **said(MESSAGE, "Show in Slack how the question was decided"),
+                )
+            else:
+                posted = await workflow.execute_activity_method(
+                    Slack.post_entry,
+                    PostEntry(
+                        channel_id=channel.channel_id,
+                        thread_ts=channel.ts,
+                        entry=shown,
+                        oldest=case.record.opened_at,
+                        read_back=again,
+                    ),
+                    **said(MESSAGE, "Ask in the Slack thread"),
+                )
+                question.channel_id, question.ts = posted.channel_id, posted.ts
+                if shown != entry(question, case.record, case.policy, message.key):
+                    revise(case, question)  # it was decided while it was on its way
+        except ActivityError as error:
+            if kind_of(error) != "Gone":
+                raise
+            if message.kind == ASKED:
+                self._lost_root(error)
+                return
+            # Somebody has deleted the entry; how it was decided stands in the thread.
+        self._sent(message)
+        self._sending = None
+        case.first_contact()
+
     def _lost_root(self, error: ActivityError) -> None:
         channel = self._channel
         if not channel.ts:
@@ -149,6 +194,14 @@ class SlackLane(Lane):
             )
             return
         channel.ts, channel.tried_root, channel.dirty = "", False, True
+        self._ask_again()
         self._case.note(
             "problem", f"The Slack message is gone ({why(error)}). A new one is posted."
         )
+
+    def _ask_again(self) -> None:
+        """Put the open question into the new thread: its buttons went with the old one."""
+        question = self._case.record.question
+        if question is not None and question.ts:
+            question.channel_id = question.ts = ""
+            post(self._case, question)

@@ -82,7 +82,7 @@ async def test_a_question_is_answered_once(asking: Story) -> None:
     other = await refused(asking, "reject", by="lee", question=question.id)
 
     assert again == "approved: scale to 5", "the same click gets the same answer"
-    assert other == "it was already approved by dana"
+    assert other.startswith("it was already approved by dana at ")
     await asking.until(lambda r: r.phase is Phase.VERIFYING)
     assert asking.world.changes == ["processes.scale"]
 
