@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, Field
 from activities.alerts import Alert
 from activities.kept import Kept
 from activities.outbox import Channel
+from activities.paging import Paging
 from activities.people import Clocks, People, Question
 from activities.planned import Asks, PlannedStep, StepState
 from activities.verification import Condition, Sample
@@ -210,6 +211,7 @@ class Record(Kept):
     acknowledged_pages: list[str] = Field(default_factory=list)
     """Deduplication keys of the pages that PagerDuty was told are acknowledged."""
     page_urgency: Urgency | None = None
+    paging: Paging = Field(default_factory=Paging)
     entries: int = 0
     """How many thread entries and pages were ever written: makes their keys."""
     handled: dict[str, str] = Field(default_factory=dict)

@@ -15,7 +15,6 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from activities.alerts import SCOPE_LABELS
-from activities.pagerduty import DEFAULT_ROUTE, PAGERDUTY_URL
 from activities.switches import DECLARED, Declared, Switch
 from workers.values import (
     Address,
@@ -149,23 +148,6 @@ class ProcessesSettings(Section):
             )
             for switch, declared in DECLARED.items()
         }
-
-
-class PagerDutySettings(Section):
-    """PagerDuty: who is woken."""
-
-    routing_key: SecretStr = _NOTHING
-    """Where a page goes whose level has no key of its own."""
-    routing_keys: dict[str, SecretStr] = Field(default_factory=dict)
-    """By level: engineering-lead, cto."""
-    base_url: Web = PAGERDUTY_URL
-
-    @property
-    def routes(self) -> dict[str, SecretStr]:
-        """All keys by level, the default one among them."""
-        # The name of a variable cannot have a hyphen in it.
-        named = {level.replace("_", "-"): key for level, key in self.routing_keys.items()}
-        return {DEFAULT_ROUTE: self.routing_key, **named}
 
 
 class ReportsSettings(Section):

@@ -31,13 +31,13 @@ from workers.outage_settings import (
     MaintenanceSettings,
     ReachSettings,
 )
+from workers.pagerduty_settings import PagerDutySettings
 from workers.pages_settings import DashboardSettings, PagesSettings
 from workers.sections import (
     AlertmanagerSettings,
     CodecSettings,
     DoorSettings,
     HostSettings,
-    PagerDutySettings,
     PostgresSettings,
     ProcessesSettings,
     PrometheusSettings,

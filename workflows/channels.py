@@ -15,10 +15,12 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.outbox import Channel, Unsent
 from activities.pagerduty import Follow, PagerDuty
+from activities.paging import Way
 from workflows.case import Case, kind_of, why
 from workflows.deadlines import until
 from workflows.efforts import PAGE, said
 from workflows.glance import page_order
+from workflows.paging import lost
 
 _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(minutes=10)
@@ -102,6 +104,8 @@ class Lane(ABC):
     def _failed(self, error: ActivityError) -> None:
         self._failures += 1
         message = self._sending
+        if message:
+            self._late(message)
         if isinstance(error.cause, ApplicationError):
             self._asked_to_wait = error.cause.next_retry_delay
         if kind_of(error) == "NotConfigured":
@@ -151,6 +155,9 @@ class Lane(ABC):
     def _lost(self, message: Unsent) -> None:  # noqa: B027 (most lanes have nothing else to try)
         """Do what else can be done about a message that will never be sent."""
 
+    def _late(self, message: Unsent) -> None:  # noqa: B027 (most lanes only try again)
+        """Do what cannot wait for the next try."""
+
     def _recovered(self) -> None:
         if self._failures:
             self._case.note("message", f"{self.name} takes our messages again")
@@ -199,8 +206,9 @@ class PagerDutyLane(Lane):
 
     def _lost(self, message: Unsent) -> None:
         if message.kind == "page":
-            level, reason = message.payload["level"], message.payload["why"]
-            self._case.tell(f"{level} could not be paged, please call: {reason}", calls=level)
+            lost(self._case, message.payload.get("occasion", ""), Way.PAGERDUTY)
+
+    _late = _lost
 
 
 def _tried_enough(message: Unsent) -> bool:

@@ -14,6 +14,7 @@ from activities.words import Risk, Severity, Urgency
 from workflows.case import Case
 from workflows.deadlines import until
 from workflows.glance import eta, status
+from workflows.paging import pursue
 
 
 class Alarm:
@@ -25,6 +26,7 @@ class Alarm:
             "escalate_at": ("Nobody has acknowledged: call the next level", self._escalate),
             "urgent_at": ("Nobody has acknowledged: page with high urgency", self._urgent),
             "renew_at": ("The acknowledgement runs out", self._renew),
+            "reach_at": ("Nobody has acknowledged: call by the next way", self._pursue),
             "update_at": ("The promised update", self._update),
         }
 
@@ -87,6 +89,9 @@ class Alarm:
     def _urgent(self) -> None:
         self._case.note("escalation", "nobody has acknowledged: now with high urgency", tell=True)
         self._case.page(Urgency.HIGH, "still not acknowledged")
+
+    def _pursue(self) -> None:
+        pursue(self._case)
 
     def _renew(self) -> None:
         case, people, policy = self._case, self._case.record.people, self._case.severity_policy

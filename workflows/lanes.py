@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from workflows.case import Case
 from workflows.channels import Lane, PagerDutyLane
+from workflows.email_lane import EmailLane
+from workflows.on_call_lane import OnCallLane
 from workflows.phone_lane import PhoneLane, ReceiptLane
 from workflows.slack_lane import SlackLane
 
@@ -14,5 +16,7 @@ def lanes(case: Case, *, last: bool = False) -> tuple[Lane, ...]:
         PagerDutyLane(case, case.record.pagerduty),
         SlackLane(case, case.record.slack),
         PhoneLane(case),
+        EmailLane(case),
         ReceiptLane(case, last=last),
+        *([OnCallLane(case)] if case.policy.names_on_call and not last else []),
     )

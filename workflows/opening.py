@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from activities.alerts import Alert
 from activities.record import Record
 from activities.words import Order
@@ -24,3 +26,12 @@ class Closed(Order):
     reason: str
     by: str
     report: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """Say how *record* ended."""
+        end = record.resolution
+        report = tuple(record.report)
+        if end is None:
+            return cls(how="", reason="", by="", report=report)
+        return cls(how=end.how, reason=end.reason, by=end.by, report=report)

@@ -11,12 +11,14 @@ from temporalio import workflow
 from temporalio.workflow import ActivityConfig
 
 from activities.outbox import Unsent
+from activities.paging import Way
 from activities.phones import AskReceipts, PagePhones, Phones, PhoneTicket
 from activities.record import AwaitedReceipt
 from workflows.case import Case, why
 from workflows.channels import Lane
 from workflows.deadlines import until
 from workflows.efforts import PAGE, said
+from workflows.paging import lost
 from workflows.ringing import gone, phones
 
 _RECEIPTS_AFTER = 900.0
@@ -73,6 +75,10 @@ class PhoneLane(Lane):
     def _lost(self, message: Unsent) -> None:
         level = message.payload["level"]
         self._case.note("problem", f"the phones of {level} do not ring: {message.payload['why']}")
+        self._late(message)
+
+    def _late(self, message: Unsent) -> None:
+        lost(self._case, message.payload.get("occasion", ""), Way.EXPO)
 
 
 class ReceiptLane(Lane):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from activities.outbox import Unsent
+from activities.paging import Reach
 from activities.record import Record
 from activities.words import Urgency
 
@@ -14,15 +15,19 @@ if TYPE_CHECKING:
 KIND = "phone"
 
 
-def ring(case: Case, level: str, urgency: Urgency, reason: str, *, wanted: bool) -> None:
-    """Queue a page for the phones of *level*; without any nothing changes, not even a key."""
-    record = case.record
-    if urgency is not Urgency.HIGH or not phones(case, level) or record.phones.silent(case.now):
-        return
+def ring(case: Case, reach: Reach) -> bool:
+    """Queue a page for the phones of a level, and tell whether there are any."""
+    record, level = case.record, reach.level
+    if reach.urgency is not Urgency.HIGH or not phones(case, level):
+        return False
+    if record.phones.silent(case.now):
+        return False
     record.entries += 1
     key = case.key(f"{KIND}-{record.entries}")
-    payload = {"level": level, "why": reason, "wanted": wanted}
+    payload = {"level": level, "why": reach.why, "wanted": reach.wanted}
+    payload |= {"occasion": reach.occasion}
     record.phones.unsent.append(Unsent(key=key, kind=KIND, payload=payload, queued_at=case.now))
+    return True
 
 
 def phones(case: Case, level: str) -> tuple[str, ...]:
@@ -41,6 +46,11 @@ def gone(record: Record) -> list[str]:
 
 def hush(record: Record, kind: Literal["acknowledge", "resolve"]) -> None:
     """Ring nobody for what somebody has, or for what is over; a page that is wanted still rings."""
-    waiting = record.phones.unsent
     keeps = kind == "acknowledge"
-    waiting[:] = [message for message in waiting if keeps and message.payload.get("wanted")]
+    for waiting in (record.phones.unsent, record.paging.emails.unsent):
+        waiting[:] = [message for message in waiting if keeps and message.payload.get("wanted")]
+    reaches = record.paging.reaches
+    reaches[:] = [reach for reach in reaches if keeps and reach.wanted]
+    for reach in reaches:
+        reach.next_at = None  # it is not waited for, and still taken elsewhere where it is lost
+    record.clocks.reach_at = None

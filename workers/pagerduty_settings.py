@@ -1,0 +1,51 @@
+"""Settings of PagerDuty: who is woken, who is on call, and what it tells us."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr, StringConstraints
+
+from activities.on_call import PAGERDUTY_API
+from activities.pagerduty import DEFAULT_ROUTE, PAGERDUTY_URL
+from workers.sections import Section
+from workers.values import Token, Web
+
+_NOTHING = SecretStr("")
+
+EscalationPolicy = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,40}(/[1-9]\d?)?$")]
+"""A policy's id, and after a slash which of its levels is meant; without one the first."""
+
+
+class PagerDutySettings(Section):
+    """PagerDuty: who is woken."""
+
+    routing_key: SecretStr = _NOTHING
+    """Where a page goes whose level has no key of its own."""
+    routing_keys: dict[str, SecretStr] = Field(default_factory=dict)
+    """By level: engineering-lead, cto."""
+    base_url: Web = PAGERDUTY_URL
+    webhook_secrets: tuple[Token, ...] = Field(default=(), max_length=10)
+    """What its webhooks are signed with: two at once while one is exchanged for the other."""
+    people: dict[str, str] = Field(default_factory=dict)
+    """Names of people as the policy has them, by the id of their user there (PABC123)."""
+    api_token: SecretStr = _NOTHING
+    """Read-only key of the REST API, by which it is known who is on call."""
+    api_url: Web = PAGERDUTY_API
+    escalation_policies: dict[str, EscalationPolicy] = Field(default_factory=dict)
+    """By level of ours: id of an escalation policy there, and after a slash which of its levels."""
+
+    @property
+    def routes(self) -> dict[str, SecretStr]:
+        """All keys by level, the default one among them."""
+        return {DEFAULT_ROUTE: self.routing_key, **by_level(self.routing_keys)}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The names of people, by the id of their user as PagerDuty writes it."""
+        return {user.upper(): name for user, name in self.people.items()}
+
+
+def by_level(named: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    """Write levels with hyphens: the name of a variable cannot have one in it."""
+    return {level.replace("_", "-"): value for level, value in named.items()}
