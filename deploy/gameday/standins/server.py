@@ -6,17 +6,17 @@ import asyncio
 import contextlib
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import uvicorn
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -27,6 +27,8 @@ class StandIn(ABC):
     """One stand-in: its routes, its faults, and the file in which it remembers."""
 
     title = "stand-in"
+    websockets: Literal["none", "wsproto"] = "none"
+    """Which library speaks WebSocket, where it does."""
 
     def __init__(self, *, port: int = 0, data: Path | None = None) -> None:
         """Take a port (0 chooses a free one) and a file to remember in (None forgets)."""
@@ -50,7 +52,7 @@ class StandIn(ABC):
         self.faults.add(*faults)
 
     @abstractmethod
-    def routes(self) -> list[Route]:
+    def routes(self) -> Sequence[BaseRoute]:
         """List what the real one answers, and ways to look inside."""
 
     @abstractmethod
@@ -81,7 +83,7 @@ class StandIn(ABC):
             uvicorn.Config(
                 Fallible(app, self.faults, self.method),
                 http=_Droppable,
-                ws="none",
+                ws=self.websockets,
                 lifespan="off",
                 log_config=None,
                 access_log=False,

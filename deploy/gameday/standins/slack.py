@@ -16,12 +16,14 @@ from starlette.responses import (
     RedirectResponse,
     Response,
 )
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from deploy.gameday.standins.server import StandIn
-from deploy.gameday.standins.slack_door import Door
+from deploy.gameday.standins.slack_door import Answered, Door
 from deploy.gameday.standins.slack_methods import Body, Objection, Workspace
 from deploy.gameday.standins.slack_page import page
+from deploy.gameday.standins.slack_people import PeopleOfSlack
+from deploy.gameday.standins.slack_socket import Sockets
 from deploy.gameday.standins.slack_state import Channel, Message, State
 
 CHANNELS = {"incidents": "C0INCIDENTS", "engineering": "C0ENGINEERING"}
@@ -33,18 +35,25 @@ class SlackStandIn(StandIn):
     """One workspace with one bot; what people would see is at `/`."""
 
     title = "Slack"
+    websockets = "wsproto"
 
     def __init__(
         self,
         token: str,
         *,
+        app_token: str = "",
         channels: Mapping[str, str] | None = None,
         door: Door | None = None,
         port: int = 0,
         data: Path | None = None,
     ) -> None:
-        """Take the bot's token, the channels (name to id) and where presses go; see `StandIn`."""
+        """Take the bot's token, the channels (name to id) and where presses go; see `StandIn`.
+
+        With the app's token it speaks Socket Mode, and what people do goes by it.
+        """
         super().__init__(port=port, data=data)
+        self.sockets = Sockets() if app_token else None
+        self._app_token = app_token
         self._door = door
         self._token = token
         self.scopes = SCOPES
@@ -77,12 +86,42 @@ class SlackStandIn(StandIn):
 
     async def press(self, ts: str, action: str, *, user: str = "U0SAM") -> int:
         """Press a button as a person would; give back how the door answered."""
-        if self._door is None:
+        [pressed] = [each for each in self.state.messages if each.ts == ts]
+        return (await self.people.press(pressed, action, user)).status
+
+    async def command(
+        self, text: str, *, user: str = "U0SAM", channel: str = "C0INCIDENTS"
+    ) -> Answered:
+        """Write ``/incident`` and *text* as a person would."""
+        return await self.people.command(text, user, channel)
+
+    async def submit(self, reason: str | None) -> Answered:
+        """Fill in the newest window as a person would, and send it."""
+        return await self.people.submit(self.state.windows[-1], reason)
+
+    async def say(
+        self, text: str, *, thread_ts: str | None = None, user: str = "U0SAM", event: str = ""
+    ) -> Answered:
+        """Write a message in #incidents as a person would; *event* names one sent before."""
+        message = Message(
+            channel=CHANNELS["incidents"],
+            ts=self.state.next_ts(),
+            thread_ts=thread_ts,
+            user=user,
+            text=text,
+        )
+        self.state.messages.append(message)
+        self._save()
+        return await self.people.say(message, event=event)
+
+    @property
+    def people(self) -> PeopleOfSlack:
+        """The people, whose acts go to the responder."""
+        way = self.sockets or self._door
+        if way is None:
             message = "no door is set, so a press goes nowhere"
             raise LookupError(message)
-        [pressed] = [each for each in self.state.messages if each.ts == ts]
-        channel = self.state.channels[pressed.channel].name
-        return await self._door.press(pressed, channel, action, user)
+        return PeopleOfSlack(self.state, way, self.url)
 
     def delete(self, ts: str) -> None:
         """Delete a message as a person would."""
@@ -96,13 +135,15 @@ class SlackStandIn(StandIn):
         self.state.channels[channel].archived = True
         self._save()
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[BaseRoute]:
         """List the methods, the uploads, the page, and the look inside."""
         return [
             Route("/", self._page),
             Route("/api/{method}", self._call, methods=["GET", "POST"]),
             Route("/upload/{ticket}", self._upload, methods=["POST"]),
             Route("/files/{file}", self._file),
+            Route("/actions/{team}/{ticket}", self._answered, methods=["POST"]),
+            *([WebSocketRoute("/link", self.sockets.serve)] if self.sockets else []),
             Route("/_standin/press", self._press, methods=["POST"]),
             Route("/_standin/state", self._look),
             Route("/_standin/duplicates", self._count),
@@ -112,6 +153,8 @@ class SlackStandIn(StandIn):
         """Name a method of the API, or the upload of a file."""
         if path.startswith("/upload/"):
             return "upload"
+        if path.startswith("/actions/"):
+            return "response_url"
         return path.removeprefix("/api/") if path.startswith("/api/") else None
 
     async def _call(self, request: Request) -> Response:
@@ -133,6 +176,11 @@ class SlackStandIn(StandIn):
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme != "Bearer":
             raise Objection("not_authed")
+        if name == "apps.connections.open" and self.sockets is not None:
+            if token != self._app_token:
+                raise Objection("not_allowed_token_type")
+            link = self.url.replace("http", "ws", 1)
+            return {"url": f"{link}/link?ticket={self.sockets.ticket()}&app_id=A0RESPONDER"}
         if token != self._token:
             raise Objection("invalid_auth")
         body = await _read(request)
@@ -142,6 +190,18 @@ class SlackStandIn(StandIn):
 
     def _save(self) -> None:
         self.remember(self.state.model_dump_json())
+
+    async def _answered(self, request: Request) -> Response:
+        """Show an answer to the person whose act it belongs to; until it is forgotten."""
+        where = self.state.answers.get(request.path_params["ticket"])
+        if where is None:
+            return JSONResponse({"ok": False, "error": "expired_url"}, status_code=404)
+        said = await request.json()
+        if said.get("response_type", "ephemeral") != "ephemeral":
+            return JSONResponse({"ok": False, "error": "not_here"}, status_code=400)
+        self.state.whisper(*where, said)
+        self._save()
+        return PlainTextResponse("ok")
 
     async def _upload(self, request: Request) -> Response:
         file = self.state.files.get(request.path_params["ticket"])

@@ -10,10 +10,19 @@ from deploy.gameday.standins.slack_rules import (
     MOST_TEXT_UPDATE,
     wrong_blocks,
     wrong_metadata,
+    wrong_view,
 )
-from deploy.gameday.standins.slack_state import Channel, File, Message, State, Version
+from deploy.gameday.standins.slack_state import (
+    Channel,
+    File,
+    Message,
+    State,
+    Version,
+    Window,
+)
 
 BOT = "U0RESPONDER"
+TRIGGER_SECONDS = 3.0
 
 Body = dict[str, Any]
 
@@ -38,6 +47,8 @@ class Workspace:
             "chat.postMessage": self._post,
             "chat.update": self._update,
             "chat.delete": self._delete,
+            "chat.postEphemeral": self._whisper,
+            "views.open": self._open,
             "conversations.info": self._info,
             "conversations.history": self._history,
             "conversations.replies": self._replies,
@@ -55,6 +66,10 @@ class Workspace:
         named = str(body.get("channel") or body.get("channel_id") or "")
         # Posting takes a name too; reading and changing take an id alone.
         by_name = {f"#{each.name}": each for each in self.state.channels.values()}
+        if writes and named.startswith("U"):
+            # To a person: their direct messages, opened as they are needed.
+            named = f"D{named[1:]}"
+            self.state.channels.setdefault(named, Channel(id=named, name=f"direct-{named}"))
         channel = self.state.channels.get(named) or (by_name.get(named) if writes else None)
         if channel is None:
             raise Objection("channel_not_found")
@@ -129,6 +144,35 @@ class Workspace:
             raise Objection("message_not_found")
         message.deleted = True
         return {"channel": channel.id, "ts": message.ts}
+
+    def _whisper(self, body: Body) -> Body:
+        channel = self._channel(body, writes=True)
+        user, (text, blocks) = str(body.get("user", "")), _content(body)
+        if not user.startswith("U"):
+            raise Objection("user_not_found")
+        if not text and not blocks:
+            raise Objection("no_text")
+        thread = body.get("thread_ts")
+        if thread is not None and self._standing(channel.id, thread) is None:
+            raise Objection("thread_not_found")
+        self.state.whisper(channel.id, user, body)
+        return {"message_ts": self.state.next_ts()}
+
+    def _open(self, body: Body) -> Body:
+        trigger, view = str(body.get("trigger_id", "")), body.get("view")
+        # Once, and by whoever made it.
+        user = self.state.triggers.pop(trigger, None)
+        if user is None:
+            raise Objection("invalid_trigger_id" if trigger else "invalid_arguments")
+        if time.time() - float(trigger.partition(".")[0]) / 1_000 > TRIGGER_SECONDS:
+            raise Objection("expired_trigger_id")
+        if not isinstance(view, dict):
+            raise Objection("invalid_arguments")
+        if wrong := wrong_view(view):
+            raise Objection("invalid_arguments", [wrong])
+        window = Window(id=f"V{len(self.state.windows):08d}", user=user, view=view)
+        self.state.windows.append(window)
+        return {"view": {**view, "id": window.id}}
 
     def _info(self, body: Body) -> Body:
         # Who is not in a public channel sees it all the same.

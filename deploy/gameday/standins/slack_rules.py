@@ -45,6 +45,28 @@ def wrong_blocks(blocks: object) -> tuple[str, list[str]] | None:
     return None
 
 
+def wrong_view(view: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with a window; None when nothing is."""
+    if view.get("type") != "modal":
+        return "type must be modal [json-pointer:/view/type]"
+    for name, most in (("title", 24), ("submit", 24), ("close", 24)):
+        text = view.get(name, {"type": "plain_text", "text": "x"})
+        if text.get("type") != "plain_text" or not 0 < units(text.get("text", "")) <= most:
+            return f"{name} must be 1 to {most} plain characters [json-pointer:/view/{name}]"
+    for name, most in (("private_metadata", 3_000), ("callback_id", 255)):
+        if units(str(view.get(name, ""))) > most:
+            return f"must be less than {most + 1} characters [json-pointer:/view/{name}]"
+    blocks = [b for b in view.get("blocks", []) if b.get("type") != "input"]
+    wrong = wrong_blocks(blocks)
+    if wrong:
+        return f"{wrong[0]}: {wrong[1]}"
+    inputs = [b for b in view["blocks"] if b.get("type") == "input"]
+    if inputs and "submit" not in view:
+        return "submit is needed where something is asked [json-pointer:/view/submit]"
+    asked = all(b.get("label") and b.get("element", {}).get("action_id") for b in inputs)
+    return None if asked else "an input needs a label and an element"
+
+
 def wrong_metadata(metadata: object) -> str | None:
     """Name the error code for *metadata*; None when it is right."""
     if not isinstance(metadata, dict) or not isinstance(metadata.get("event_payload"), dict):

@@ -86,12 +86,54 @@ class Message(BaseModel):
         return said
 
 
+class Whisper(BaseModel):
+    """A message that one person alone sees, for as long as they look."""
+
+    channel: str
+    user: str
+    thread_ts: str | None = None
+    text: str = ""
+    blocks: list[dict[str, Any]] = []
+
+
+class Window(BaseModel):
+    """A window in front of a person."""
+
+    id: str
+    user: str
+    view: dict[str, Any]
+    open: bool = True
+
+
 class State(BaseModel):
     """The workspace."""
 
     channels: dict[str, Channel] = {}
     messages: list[Message] = []
     files: dict[str, File] = {}
+    whispers: list[Whisper] = []
+    windows: list[Window] = []
+    triggers: dict[str, str] = {}
+    """What a window can be opened with, and by whom it was made."""
+    answers: dict[str, tuple[str, str]] = {}
+    """Tickets of the addresses that answers go to: channel and user."""
+
+    def whisper(self, channel: str, user: str, said: dict[str, Any]) -> None:
+        """Show *said* to one person."""
+        self.whispers.append(
+            Whisper(
+                channel=channel,
+                user=user,
+                thread_ts=said.get("thread_ts"),
+                text=str(said.get("text", "")),
+                blocks=said.get("blocks") or [],
+            )
+        )
+
+    def told(self, user: str) -> list[str]:
+        """List what one person was told alone, in channels and directly."""
+        direct = [each.text for each in self.standing(f"D{user[1:]}")]
+        return [*(each.text for each in self.whispers if each.user == user), *direct]
 
     def standing(self, channel: str) -> list[Message]:
         """List what stands in a channel (by name or id), threads included, oldest first."""
