@@ -39,7 +39,11 @@ class SlackCheck(Check):
         """Ask who we are, and look at each channel."""
         section = self.settings.slack
         async with slack_api(section.token, url=section.base_url) as api:
-            who, scopes = await api.identity()
+            try:
+                who, scopes = await api.identity()
+            except SlackRefused as refused:
+                needs = f"{self.setting} needs the bot token (xoxb-…) of an app that is installed"
+                return Seen("", (f"Slack refuses the token ({refused.code}): {needs}",))
             lacks: list[str] = []
             private = False
             if {"channels:read", "groups:read"} & scopes or not scopes:

@@ -205,8 +205,11 @@ async def _verified(api: CloudflareApi, account: str) -> tuple[str, tuple[str, .
     """Ask whether the token is alive: one of a user, or one of the account."""
     try:
         told = await api.get("user/tokens/verify")
-    except Refused:
-        told = await api.get(f"accounts/{account}/tokens/verify")
+    except Refused as refused:
+        try:
+            told = await api.get(f"accounts/{account}/tokens/verify")
+        except Failed:
+            raise Refused(f"{refused.message}: make another token") from None
     answer: dict[str, Any] = told if isinstance(told, dict) else {}
     state = str(answer.get("status"))
     if state != "active":

@@ -29,6 +29,8 @@ class KvStandIn(StandIn):
         self.values: dict[str, bytes] = {}
         self.writes: list[bytes] = []
         self.behind = 0
+        self.token_ends = ""
+        """When the token expires, as Cloudflare writes it."""
         self._stale: dict[str, tuple[int, bytes | None]] = {}
 
     @property
@@ -38,11 +40,17 @@ class KvStandIn(StandIn):
 
     def routes(self) -> list[Route]:
         """Answer for values."""
-        return [Route(_VALUE, self._value, methods=["GET", "PUT", "DELETE"])]
+        return [
+            Route(f"{_BASE}/user/tokens/verify", self._verify),
+            Route(_VALUE, self._value, methods=["GET", "PUT", "DELETE"]),
+        ]
 
     def method(self, path: str) -> str | None:
         """Name a call by what it is about."""
         return "value" if path.startswith(_BASE) else None
+
+    async def _verify(self, request: Request) -> Response:
+        return verified(request, TOKEN, self.token_ends)
 
     async def _value(self, request: Request) -> Response:
         if refusal := self._refusal(request):
@@ -82,6 +90,14 @@ class KvStandIn(StandIn):
         if value is None:
             return _failure(404, 10009, "get: 'key not found'")
         return Response(value, media_type="application/octet-stream")
+
+
+def verified(request: Request, token: str, ends: str = "") -> Response:
+    """Say whether a token is alive, as Cloudflare does of a user's own."""
+    if request.headers.get("authorization") != f"Bearer {token}":
+        return _failure(401, 1000, "Invalid API Token")
+    result = {"id": "ed17574386854bf78a67040be0a770b0", "status": "active", "expires_on": ends}
+    return JSONResponse({"success": True, "errors": [], "messages": [], "result": result})
 
 
 def _failure(status: int, code: int, message: str) -> Response:

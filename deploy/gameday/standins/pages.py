@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from deploy.gameday.standins.cloudflare_kv import verified
 from deploy.gameday.standins.server import StandIn
 
 ACCOUNT = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -94,6 +95,7 @@ class PagesStandIn(StandIn):
         project = "/client/v4/accounts/{account}/pages/projects/{project}"
         one = f"{project}/deployments/{{deployment}}"
         return [
+            Route("/client/v4/user/tokens/verify", self._verify),
             Route(project, self._project),
             Route(f"{project}/deployments", self._deployments),
             Route(one, self._deployment),
@@ -106,6 +108,8 @@ class PagesStandIn(StandIn):
         """Name a call: site, project, deployments, deployment, rollback or logs."""
         if path == "/":
             return "site"
+        if path.endswith("/verify"):
+            return "verify"
         parts = path.strip("/").split("/")[6:]
         if not path.startswith("/client/"):
             return None
@@ -121,6 +125,9 @@ class PagesStandIn(StandIn):
         if self.down:
             return HTMLResponse("<h1>Error 522</h1>", status_code=522, headers=headers)
         return HTMLResponse(self._live.html, headers=headers)
+
+    async def _verify(self, request: Request) -> Response:
+        return verified(request, TOKEN)
 
     async def _project(self, request: Request) -> Response:
         if no := self._refusal(request):
