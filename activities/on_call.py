@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 from pydantic import Field, SecretStr, ValidationError
@@ -135,6 +135,19 @@ class OnCall:
                 if who.type.startswith("user"):
                     return AcknowledgedBy(by=self._name(who))
         raise NotYet("nobody has acknowledged it at PagerDuty", wait=_EVERY)
+
+    async def key_of(self, incident: str) -> str:
+        """Give the deduplication key of an incident there; empty where it has none, or is gone."""
+        try:
+            answer = await self._ask(f"/incidents/{quote(incident, safe='')}")
+        except Failed as error:
+            if error.type == "Refused":
+                return ""
+            raise
+        found = answer.json(self._web.system).get("incident")
+        if not isinstance(found, dict):
+            raise Unavailable("PagerDuty answered without the incident it should")
+        return _read(_Incident, found, self._web.system).incident_key or ""
 
     async def _shifts(self, policies: list[str]) -> list[_Shift]:
         shifts: list[_Shift] = []

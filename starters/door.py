@@ -24,6 +24,7 @@ from temporalio.service import RPCError
 from starters.accepted import Accepted
 from starters.meters import Meters
 from starters.opening import Group, Told, grouped, tell
+from starters.pagerduty_door import pagerduty_routes
 from starters.payload import Delivery
 from starters.readiness import Readiness
 from starters.requests import (
@@ -182,6 +183,7 @@ def application(client: Client, settings: Settings) -> Starlette:
         routes=[
             Route("/webhooks/alertmanager", door.alertmanager, methods=["POST"]),
             *slack_routes(desk, settings, meters),
+            *pagerduty_routes(client, settings, meters),
             Route("/healthz", door.healthz),
             Route("/readyz", door.readyz),
             Route("/metrics", door.metrics),

@@ -53,6 +53,12 @@ class Meters:
             "1 when a worker asks for incidents",
             registry=self._registry,
         )
+        self.pagerduty = Counter(
+            "responder_pagerduty_events",
+            "Events of PagerDuty, by what became of them",
+            ["outcome"],
+            registry=self._registry,
+        )
         self.slack_received = Counter(
             "responder_slack_received",
             "What came from Slack and was listened to: press, command, submission, remark",
@@ -70,6 +76,8 @@ class Meters:
             self.received.labels(status)
         for outcome in ("done", "recorded", "refused", "failed"):
             self.slack_acts.labels(outcome)
+        for outcome in ("accepted", "not_accepted", "no_incident", "not_ours"):
+            self.pagerduty.labels(outcome)
 
     def text(self) -> bytes:
         """Write all series down."""

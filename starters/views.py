@@ -15,7 +15,7 @@ from activities.record import Entry, Phase, PlannedStep, Record, StepState
 from activities.verification import Below, Sample
 from activities.words import Severity
 from starters.finding import Listed
-from workflows.glance import clock, commands, impact, status
+from workflows.glance import clock, commands, impact, on_call, status
 
 SPARKS = "▁▂▃▄▅▆▇█"
 _UNKNOWN = "·"
@@ -110,6 +110,8 @@ def facts(record: Record) -> RenderableType:
         rows.append(("procedure", record.no_procedure))
     acknowledged = record.people.acknowledged_by or "nobody yet"
     rows.append(("acknowledged", acknowledged))
+    if turns := on_call(record):
+        rows.append(("on call", turns))
     if record.people.taken_over_by:
         rows.append(("taken over", record.people.taken_over_by))
     rows += [("report", place) for place in record.report]

@@ -17,7 +17,6 @@ from activities.host import Host, HostNames
 from activities.incidents import Incidents
 from activities.neighbours import NeighbouringIncidents
 from activities.pace import Pace
-from activities.pagerduty import PagerDuty
 from activities.pm2 import Pm2
 from activities.postgres import Postgres
 from activities.postgres_connection import Database
@@ -47,6 +46,7 @@ from workers.kubernetes_parts import KUBERNETES, PM2, Clustered, kubernetes
 from workers.llm_parts import language_models
 from workers.looks import answering, careful, in_order
 from workers.outage_parts import outage
+from workers.pagerduty_parts import pagerduty
 from workers.parts import Activity, Parts
 from workers.push_parts import push
 from workers.settings import Settings, SettingsWrong, variable
@@ -204,10 +204,4 @@ async def _telling(
     else:
         setting = variable("slack", "token")
         parts.lack("Slack", setting, Slack, SlackCharts, queue=Queue.MESSAGES)
-    pages = settings.pagerduty
-    if any(key.get_secret_value() for key in pages.routes.values()):
-        pagerduty = PagerDuty(http, pages.routes, url=pages.base_url)
-        parts.add(pagerduty, queue=Queue.PAGES)
-    else:
-        setting = variable("pagerduty", "routing_key")
-        parts.lack("PagerDuty", setting, PagerDuty, queue=Queue.PAGES)
+    pagerduty(parts, settings, http)

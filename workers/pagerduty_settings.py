@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field, SecretStr, StringConstraints
 
@@ -12,6 +12,7 @@ from workers.sections import Section
 from workers.values import Token, Web
 
 _NOTHING = SecretStr("")
+_Value = TypeVar("_Value")
 
 EscalationPolicy = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,40}(/[1-9]\d?)?$")]
 """A policy's id, and after a slash which of its levels is meant; without one the first."""
@@ -38,7 +39,12 @@ class PagerDutySettings(Section):
     @property
     def routes(self) -> dict[str, SecretStr]:
         """All keys by level, the default one among them."""
-        return {DEFAULT_ROUTE: self.routing_key, **by_level(self.routing_keys)}
+        return {DEFAULT_ROUTE: self.routing_key, **_by_level(self.routing_keys)}
+
+    @property
+    def policies(self) -> dict[str, str]:
+        """Escalation policies by level."""
+        return _by_level(self.escalation_policies)
 
     @property
     def names(self) -> dict[str, str]:
@@ -46,6 +52,6 @@ class PagerDutySettings(Section):
         return {user.upper(): name for user, name in self.people.items()}
 
 
-def by_level(named: dict[str, SecretStr]) -> dict[str, SecretStr]:
-    """Write levels with hyphens: the name of a variable cannot have one in it."""
+def _by_level(named: dict[str, _Value]) -> dict[str, _Value]:
+    # The name of a variable cannot have a hyphen in it.
     return {level.replace("_", "-"): value for level, value in named.items()}

@@ -121,6 +121,13 @@ class Settings(BaseSettings):
                 f"({variable('policy', 'summary')}, {variable('llm', 'summary')})"
             )
         levels = {"on-call"}.union(*(each.levels for each in severities))
+        for level in {**self.policy.addresses, **self.pagerduty.policies}.keys() - levels:
+            raise ValueError(
+                f"policy.addresses, pagerduty.escalation_policies: no severity has a level "
+                f"{level!r}; there are {', '.join(sorted(levels))} "
+                f"({variable('policy', 'addresses')}, "
+                f"{variable('pagerduty', 'escalation_policies')})"
+            )
         for level in self.pagerduty.routes:
             if level not in levels | {DEFAULT_ROUTE}:
                 raise ValueError(

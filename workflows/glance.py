@@ -12,6 +12,7 @@ from activities.prometheus import spoken
 from activities.record import Phase, PlannedStep, Record, StepState
 from activities.verification import Below
 from activities.words import Urgency
+from workflows.offers import offered
 from workflows.policy import Policy
 
 FAILING = "failing"
@@ -57,6 +58,7 @@ def glance(record: Record, policy: Policy, key: str) -> Glance:
         facts=tuple(facts(record, policy)),
         commands=commands(record),
         links=tuple(links(record, policy)),
+        buttons=offered(record, policy),
         over=record.phase is Phase.RESOLVED,
         updates="at changes"
         if severity.update_seconds is None

@@ -52,6 +52,7 @@ PASSED_THROUGH = (
     "workflows.page_events",
     "workflows.paging",
     "workflows.phone_lane",
+    "workflows.offers",
     "workflows.proposal",
     "workflows.questions",
     "workflows.reconciliation",

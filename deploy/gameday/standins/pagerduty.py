@@ -1,7 +1,8 @@
-"""Stands in for PagerDuty's Events API v2."""
+"""Stands in for PagerDuty: its Events API v2, a slice of its REST API, and its webhooks."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -13,10 +14,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from deploy.gameday.standins.pagerduty_rules import objections
+from deploy.gameday.standins.pagerduty_webhooks import (
+    INTEGRATION,
+    Hook,
+    User,
+    incident,
+    note,
+    payload,
+)
 from deploy.gameday.standins.server import StandIn
 
 MOST_BYTES = 512 * 1024
-_SEVERITIES = {"critical", "error", "warning", "info"}
+REST_TOKEN = "u+stand-in-rest-token"  # noqa: S105 - it opens nothing
 
 
 class Received(BaseModel):
@@ -42,6 +52,21 @@ class Opened(BaseModel):
     severity: str
     triggers: int = 1
     opened_at: datetime
+    number: int = 0
+    acknowledged: list[dict[str, Any]] = []
+    """References to who has acknowledged it: users, or an integration."""
+    changed_by: dict[str, Any] | None = None
+
+    def incident(self) -> dict[str, Any]:
+        """Write it as an incident, as the REST API and webhooks do."""
+        acknowledgements = [
+            {"at": self.opened_at.isoformat(), "acknowledger": who} for who in self.acknowledged
+        ]
+        return {
+            **incident(self.number, self.dedup_key, self.status, self.summary),
+            "acknowledgements": acknowledgements,
+            "last_status_change_by": self.changed_by,
+        }
 
 
 class _State(BaseModel):
@@ -55,11 +80,22 @@ class PagerDutyStandIn(StandIn):
     title = "PagerDuty"
 
     def __init__(
-        self, routing_keys: Collection[str], *, port: int = 0, data: Path | None = None
+        self,
+        routing_keys: Collection[str],
+        *,
+        token: str = REST_TOKEN,
+        port: int = 0,
+        data: Path | None = None,
     ) -> None:
-        """Take the routing keys that exist; see `StandIn` for the rest."""
+        """Take the routing keys and the REST key that exist; see `StandIn` for the rest."""
         super().__init__(port=port, data=data)
         self._keys = frozenset(routing_keys)
+        self._token = token
+        self._echoes: set[asyncio.Task[int]] = set()
+        self.hook: Hook | None = None
+        """Where webhooks go; None sends none."""
+        self.on_call: dict[tuple[str, int], list[User]] = {}
+        """Whose turn it is, by escalation policy and its level."""
         kept = self.remembered()
         self._state = _State() if kept is None else _State.model_validate_json(kept)
 
@@ -79,15 +115,91 @@ class PagerDutyStandIn(StandIn):
         return found[-1] if found else None
 
     def routes(self) -> list[Route]:
-        """List the one real endpoint and the look inside."""
+        """List the real endpoints and the look inside."""
         return [
             Route("/v2/enqueue", self._enqueue, methods=["POST"]),
+            Route("/oncalls", self._oncalls),
+            Route("/incidents", self._incidents),
+            Route("/incidents/{id}", self._incident),
             Route("/_standin/state", self._look),
         ]
 
     def method(self, path: str) -> str | None:
-        """Name the one method that may fail."""
-        return "enqueue" if path == "/v2/enqueue" else None
+        """Name the methods that may fail."""
+        return {"/v2/enqueue": "enqueue", "/oncalls": "oncalls"}.get(path)
+
+    async def does(
+        self,
+        user: User,
+        happened: str,
+        dedup_key: str,
+        *,
+        text: str = "",
+        at: datetime | None = None,
+        times: int = 1,
+    ) -> list[int]:
+        """Let a person do something to a page; give back what our door answered."""
+        alert = self.alert(dedup_key)
+        if alert is None or self.hook is None:
+            raise LookupError("no such page, or nobody to tell")
+        if happened == "acknowledged":
+            alert.status, alert.acknowledged = "acknowledged", [user.reference]
+        elif happened == "resolved":
+            alert.status, alert.changed_by = "resolved", user.reference
+        elif happened == "unacknowledged":
+            alert.status, alert.acknowledged = "triggered", []
+        self.remember(self._state.model_dump_json())
+        data = alert.incident()
+        if happened == "annotated":
+            data = note(data["id"], text)
+        said = payload(happened, data, agent=user.reference, at=at)
+        return [await self.hook.send(said) for _ in range(times)]
+
+    async def _oncalls(self, request: Request) -> Response:
+        if refused := self._unauthorized(request):
+            return refused
+        wanted = set(request.query_params.getlist("escalation_policy_ids[]"))
+        turns = [
+            {
+                "user": user.reference,
+                "schedule": None,
+                "escalation_policy": {"id": policy, "type": "escalation_policy_reference"},
+                "escalation_level": level,
+                "start": None,
+                "end": None,
+            }
+            for (policy, level), users in self.on_call.items()
+            if policy in wanted
+            for user in users
+        ]
+        limit = int(request.query_params.get("limit", "25"))
+        offset = int(request.query_params.get("offset", "0"))
+        shown = turns[offset : offset + limit]
+        more = offset + limit < len(turns)
+        return JSONResponse(
+            {"oncalls": shown, "limit": limit, "offset": offset, "more": more, "total": None}
+        )
+
+    async def _incidents(self, request: Request) -> Response:
+        if refused := self._unauthorized(request):
+            return refused
+        key = request.query_params.get("incident_key")
+        found = [each.incident() for each in self._state.alerts if key in (None, each.dedup_key)]
+        return JSONResponse({"incidents": found[-5:], "more": False})
+
+    async def _incident(self, request: Request) -> Response:
+        if refused := self._unauthorized(request):
+            return refused
+        for each in self._state.alerts:
+            if (shown := each.incident())["id"] == request.path_params["id"]:
+                return JSONResponse({"incident": shown})
+        return JSONResponse({"error": {"message": "Not Found", "code": 2100}}, status_code=404)
+
+    def _unauthorized(self, request: Request) -> Response | None:
+        if request.headers.get("authorization") == f"Token token={self._token}":
+            return None
+        said = {"message": "Authentication failed", "code": 2006}
+        return JSONResponse({"error": said}, status_code=401)
 
     async def _look(self, _: Request) -> Response:
         return Response(self._state.model_dump_json(), media_type="application/json")
@@ -102,10 +214,14 @@ class PagerDutyStandIn(StandIn):
             return _refuse(400, "Unrecognized object", ["JSON parse error"])
         if not isinstance(event, dict):
             return _refuse(400, "Unrecognized object", ["not an object"])
-        if wrong := _wrong(event, self._keys):
+        if wrong := objections(event, self._keys):
             return _refuse(400, "Event object is invalid", wrong)
-        self._take(event)
+        echo = self._take(event)
         self.remember(self._state.model_dump_json())
+        if echo is not None and self.hook is not None:
+            # Not awaited here: it would wait for us.
+            self._echoes.add(task := asyncio.create_task(self.hook.send(echo)))
+            task.add_done_callback(self._echoes.discard)
         answer = {
             "status": "success",
             "message": "Event processed",
@@ -113,7 +229,8 @@ class PagerDutyStandIn(StandIn):
         }
         return JSONResponse(answer, status_code=202)
 
-    def _take(self, event: dict[str, Any]) -> None:
+    def _take(self, event: dict[str, Any]) -> dict[str, Any] | None:
+        """Keep an event, and give the webhook that says so; none where nothing changed."""
         now = datetime.now(UTC)
         action, payload = event["event_action"], event.get("payload") or {}
         # The real one makes a key for a trigger that has none.
@@ -135,12 +252,17 @@ class PagerDutyStandIn(StandIn):
                     summary=payload["summary"],
                     severity=payload["severity"],
                     opened_at=now,
+                    number=len(self._state.alerts) + 1,
                 )
             )
         elif standing is not None and action == "trigger":
             standing.triggers += 1
         elif standing is not None:
             standing.status = "acknowledged" if action == "acknowledge" else "resolved"
+            if action == "acknowledge":
+                standing.acknowledged = [*standing.acknowledged, INTEGRATION]
+            else:
+                standing.changed_by = INTEGRATION
         self._state.events.append(
             Received(
                 at=now,
@@ -152,45 +274,11 @@ class PagerDutyStandIn(StandIn):
                 dropped=standing is None and action != "trigger",
             )
         )
-
-
-def _wrong(event: dict[str, Any], keys: frozenset[str]) -> list[str]:
-    """List what the real one would object to."""
-    wrong = []
-    if event.get("routing_key") not in keys:
-        wrong.append("'routing_key' is invalid")
-    action = event.get("event_action")
-    if action not in {"trigger", "acknowledge", "resolve"}:
-        wrong.append("'event_action' is invalid")
-    key = event.get("dedup_key")
-    if key is not None and not (isinstance(key, str) and 0 < len(key) <= 255):
-        wrong.append("'dedup_key' is invalid")
-    if key is None and action != "trigger":
-        wrong.append("'dedup_key' is missing or blank")
-    return wrong + (_wrong_trigger(event) if action == "trigger" else [])
-
-
-def _wrong_trigger(event: dict[str, Any]) -> list[str]:
-    payload = event.get("payload")
-    if not isinstance(payload, dict):
-        return ["'payload' is missing or blank"]
-    wrong = [
-        f"'payload.{name}' is missing or blank"
-        for name in ("summary", "source")
-        if not isinstance(payload.get(name), str) or not payload[name].strip()
-    ]
-    if len(str(payload.get("summary", ""))) > 1024:
-        wrong.append("'payload.summary' is too long")
-    if payload.get("severity") not in _SEVERITIES:
-        wrong.append("'payload.severity' is invalid")
-    if not isinstance(payload.get("custom_details", {}), dict):
-        wrong.append("'payload.custom_details' is not an object")
-    links = event.get("links", [])
-    if not isinstance(links, list) or not all(
-        isinstance(link, dict) and link.get("href") for link in links
-    ):
-        wrong.append("'links' is invalid")
-    return wrong
+        if (standing is None) != (action == "trigger"):
+            return None
+        happened = {"trigger": "triggered", "acknowledge": "acknowledged"}.get(action, "resolved")
+        alert = standing or self._state.alerts[-1]
+        return payload(happened, alert.incident(), agent=INTEGRATION)
 
 
 def _refuse(status: int, message: str, errors: list[str]) -> Response:
