@@ -102,4 +102,4 @@ async def _names(client: Client, settings: Settings, do: Doing) -> list[str]:
         return [each.name for each in known if each.freezes.held]
     names = [each.name for each in known]
     own = settings.environment
-    return [*names, own] if not names or (own and own not in names) else names
+    return sorted({*names, own}) if own or not names else names
