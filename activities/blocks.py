@@ -12,7 +12,18 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from activities.messages import Button, Entry, Fact, Glance, Link, Part, PlanLine, PlanState
-from activities.mrkdwn import clip, clipped, line, link, mention, moment, pieces, plain, units
+from activities.mrkdwn import (
+    clip,
+    clipped,
+    countdown,
+    line,
+    link,
+    mention,
+    moment,
+    pieces,
+    plain,
+    units,
+)
 from activities.words import Severity
 
 Block = dict[str, Any]
@@ -20,7 +31,7 @@ Block = dict[str, Any]
 BUDGET = 12_000
 BLANK = "–"  # noqa: RUF001
 MOST_TEXT = 1_500
-_MOST_BUTTONS = 5
+_MOST_BUTTONS = 8
 _MOST_FACTS = 8
 _MOST_LINES = 12
 _MOST_CONTEXT = 9
@@ -123,7 +134,7 @@ def _when(glance: Glance, most: Callable[[int], int]) -> list[str]:
         fields.append(f"*Next update*\n{moment(glance.next_update_at)}")
     if glance.next_action.strip():
         upcoming = line(glance.next_action, most(300))
-        at = "" if glance.next_action_at is None else f"\n{moment(glance.next_action_at)}"
+        at = "" if glance.next_action_at is None else f"\n{countdown(glance.next_action_at)}"
         fields.append(f"*What happens next*\n{upcoming}{at}")
     acknowledged = line(glance.acknowledged_by, most(100))
     fields.append(f"*Acknowledged by*\n{acknowledged or '🔔 nobody yet'}")

@@ -72,6 +72,12 @@ def moment(at: datetime) -> str:
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} at {{time}}|{said}>"
 
 
+def countdown(at: datetime) -> str:
+    """Write a time to come as Slack counts down to it, in each reader's own zone."""
+    said = at.astimezone(UTC).strftime("%H:%M:%S UTC")
+    return f"<!date^{int(at.timestamp())}^{{time_secs}} ({{ago}})|{said}>"
+
+
 def link(text: str, url: str, longest: int) -> str:
     """Write a link; blank for an address that is too long or no web page."""
     if not url.startswith(("https://", "http://")):
