@@ -24,8 +24,10 @@ def page(case: Case, urgency: Urgency, reason: str, *, level: int, wanted: bool)
     )
     if ring(case, reach):
         reach.tried.append(Way.EXPO)
-    record.paging.reaches[:] = [each for each in record.paging.reaches if each.level != name]
-    record.paging.reaches.append(reach)
+    # The newest of a level is pursued for all; but no quiet one ends a loud one.
+    replaced = (Urgency.LOW, urgency)
+    others = [r for r in record.paging.reaches if r.level != name or r.urgency not in replaced]
+    record.paging.reaches[:] = [*others, reach]
     reach.tried.append(Way.PAGERDUTY)
     if not _takes(case, Way.PAGERDUTY):
         reach.lost.append(Way.PAGERDUTY)
@@ -87,6 +89,13 @@ def lost(case: Case, occasion: str, way: Way) -> None:
         _onward(case, reach)
     else:
         _wait(case, reach)
+
+
+def unposted(case: Case) -> None:
+    """Hold whatever Slack was to call people for as lost: nothing is posted there."""
+    for reach in list(case.record.paging.reaches):
+        if Way.SLACK in reach.tried:
+            lost(case, reach.occasion, Way.SLACK)
 
 
 def pursue(case: Case) -> None:

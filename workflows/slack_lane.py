@@ -21,6 +21,7 @@ from workflows.case import kind_of, why
 from workflows.channels import PASSING, Lane
 from workflows.efforts import MESSAGE, said
 from workflows.glance import glance
+from workflows.paging import unposted
 from workflows.proposal import ASKED, REVISED, entry, find, post, revise
 
 _MOST_ROOTS = 2
@@ -50,6 +51,10 @@ class SlackLane(Lane):
         for outcome in await asyncio.gather(*sending, return_exceptions=True):
             if outcome is not None:
                 raise outcome
+
+    def _lost(self, message: Unsent) -> None:  # noqa: ARG002 (calls are merged)
+        if self._channel.off:
+            unposted(self._case)
 
     def _alert(self, said: str) -> None:
         self._case.page(Urgency.LOW, said)
