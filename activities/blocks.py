@@ -31,7 +31,7 @@ Block = dict[str, Any]
 BUDGET = 12_000
 BLANK = "–"  # noqa: RUF001
 MOST_TEXT = 1_500
-_MOST_BUTTONS = 8
+_MOST_BUTTONS = 6
 _MOST_FACTS = 8
 _MOST_LINES = 12
 _MOST_CONTEXT = 9
@@ -240,7 +240,7 @@ def _button(button: Button, limit: int) -> Block:
     shown: Block = {
         "type": "button",
         "action_id": button.action,
-        "text": _plain(button.text, 75),
+        "text": _plain(button.text, min(limit, 75)),
     }
     if button.value:
         shown["value"] = button.value
