@@ -10,6 +10,7 @@ from starters import (
     commands_look,
     commands_people,
     commands_serve,
+    commands_watch,
 )
 
 _HELP = """Answers an alert as its runbook says, durably; and this is how people take part.
@@ -34,6 +35,7 @@ def application() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     commands_look.add_to(app)
+    commands_watch.add_to(app)
     commands_people.add_to(app)
     commands_environment.add_to(app)
     commands_serve.add_to(app)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import dataclasses
 import difflib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import TypeAdapter
-from rich.live import Live
 from temporalio.client import Client
-from temporalio.service import RPCError
 
 from activities.record import Record
 from starters import views
-from starters.acting import NotThere
 from starters.commands_environment import tell_frozen
 from starters.commands_people import Incident, Json
 from starters.finding import (
@@ -26,18 +21,14 @@ from starters.finding import (
     described,
     full_id,
     incidents,
-    over,
     record_of,
 )
 from starters.session import Exit, console, errors, print_json, stop, talking
-from workers.connection import NoTemporal, unreachable
 from workers.settings import Settings, SettingsWrong, load
 
 if TYPE_CHECKING:
     from workflows.policy import Policy
     from workflows.procedures.base import Given
-
-_AGAIN_SECONDS = 1.0
 
 
 def list_(
@@ -101,20 +92,6 @@ def show(incident: Incident, *, as_json: Json = False) -> None:
     )
 
 
-def watch(incident: Incident) -> None:
-    """Watch an incident until it is over; Ctrl-C stops watching, and nothing else."""
-
-    async def work(client: Client, settings: Settings) -> None:  # noqa: ARG001
-        name = await full_id(client, incident)
-        if console.is_terminal:
-            await _watch(client, name)
-        else:
-            await _follow(client, name)
-
-    with contextlib.suppress(KeyboardInterrupt):
-        talking(work)
-
-
 def procedures(*, as_json: Json = False) -> None:
     """Name the procedures: one for each alert that is known, and what each may change."""
     from starters import explaining
@@ -161,55 +138,8 @@ def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
     panel = "What there is to see"
     app.command("list", rich_help_panel=panel)(list_)
-    for command in (show, watch, procedures, explain):
+    for command in (show, procedures, explain):
         app.command(rich_help_panel=panel)(command)
-
-
-async def _watch(client: Client, name: str) -> None:
-    record: Record | None = None
-    with Live(console=console, auto_refresh=False) as screen:
-        while record is None or not over(record):
-            newest, trouble = await _look(client, name)
-            record = newest or record
-            if record is not None:
-                screen.update(views.live(record, views.utc_now(), trouble, console), refresh=True)
-            else:
-                screen.update(trouble, refresh=True)
-            if record is None or not over(record):
-                await asyncio.sleep(_AGAIN_SECONDS)
-
-
-async def _follow(client: Client, name: str) -> None:
-    """Write each new line of the timeline: for a file, or another program."""
-    record: Record | None = None
-    told, said = 0, ""
-    while record is None or not over(record):
-        newest, trouble = await _look(client, name)
-        record = newest or record
-        if trouble and trouble != said:
-            console.print(f"({trouble})", markup=False, soft_wrap=True)
-        said = trouble
-        if newest is not None:
-            count = newest.left_out + len(newest.timeline)
-            for entry in newest.timeline[-(count - told) :] if count > told else ():
-                console.print(views.entry_line(entry), soft_wrap=True)
-            told = count
-        if record is None or not over(record):
-            await asyncio.sleep(_AGAIN_SECONDS)
-
-
-async def _look(client: Client, name: str) -> tuple[Record | None, str]:
-    """Ask once; worker and server may come and go meanwhile."""
-    try:
-        return await record_of(client, name), ""
-    except NoWorker:
-        return None, "no worker answers; the incident waits for one, and so do we"
-    except NotThere:
-        raise
-    except (RPCError, RuntimeError, OSError, NoTemporal) as error:
-        if not unreachable(error):
-            raise
-        return None, "Temporal does not answer; trying again"
 
 
 def _settled() -> tuple[Given, Policy]:
