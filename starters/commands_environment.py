@@ -11,7 +11,7 @@ from temporalio.client import Client
 
 from starters.acting import NotTaken, Outcome, State
 from starters.commands_people import As, Json, door, whoever
-from starters.freezing import environments, freeze, unfreeze
+from starters.freezing import environments, freeze, meant, unfreeze
 from starters.session import Exit, console, errors, print_json, stop, talking
 from workers.settings import Settings
 from workflows.acts import Act
@@ -73,7 +73,11 @@ def _everywhere(do: Doing, environment: str, by: str, text: str, *, as_json: boo
     who, done, failed = whoever(by), list[dict[str, str]](), list[str]()
 
     async def work(client: Client, settings: Settings) -> None:
-        names = [environment] if environment else await _names(client, settings, do)
+        names = (
+            [environment]
+            if environment
+            else await meant(client, settings.environment, thaw=do is unfreeze)
+        )
         for name in names:
             what = Act(id=f"cli-{uuid.uuid4()}", by=who, via=door(), text=text)
             try:
@@ -93,13 +97,3 @@ def _everywhere(do: Doing, environment: str, by: str, text: str, *, as_json: boo
             console.print(said, style=style, markup=False, soft_wrap=True)
     if failed:
         stop(Exit.REFUSED, "\n".join(failed))
-
-
-async def _names(client: Client, settings: Settings, do: Doing) -> list[str]:
-    """Name all that can be meant where none is named: what is frozen, or could be."""
-    known = await environments(client)
-    if do is unfreeze and any(each.freezes.held for each in known):
-        return [each.name for each in known if each.freezes.held]
-    names = [each.name for each in known]
-    own = settings.environment
-    return sorted({*names, own}) if own or not names else names

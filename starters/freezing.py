@@ -60,6 +60,21 @@ async def environments(client: Client) -> list[Environment]:
     return [known[name] for name in sorted(known)]
 
 
+async def meant(client: Client, own: str, *, thaw: bool) -> list[str]:
+    """Name all that can be meant where none is named: what is frozen, or could be.
+
+    Args:
+        client: Where environments are.
+        own: The settings' environment.
+        thaw: Whether those that are frozen are meant, if any is.
+    """
+    known = await environments(client)
+    if thaw and any(each.freezes.held for each in known):
+        return [each.name for each in known if each.freezes.held]
+    names = [each.name for each in known]
+    return sorted({*names, own}) if own or not names else names
+
+
 async def _perform(
     client: Client, policy: Policy, environment: str, kind: ActKind, what: Act
 ) -> Outcome:
