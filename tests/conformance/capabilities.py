@@ -25,6 +25,7 @@ from activities.kubernetes_client import client_of
 from activities.llm_clients import Anthropic, OpenAI
 from activities.maintenance import Maintenance
 from activities.messages import Entry, Glance
+from activities.on_call import AskOnCall, AwaitAcknowledgement, OnCall
 from activities.pagerduty import Follow, Page, PagerDuty
 from activities.pages import BuildLog, Pages, PagesBefore, RollBackPages
 from activities.pages_project import Project
@@ -86,6 +87,13 @@ async def _pagerduty(url: str, make: Callable[[PagerDuty], Call]) -> AsyncIterat
     async with httpx.AsyncClient() as client:
         keys = {"default": SecretStr(SECRET)}
         yield make(PagerDuty(client, keys, url=url, timeout=httpx.Timeout(SECONDS)))
+
+
+@contextlib.asynccontextmanager
+async def _on_call(url: str, make: Callable[[OnCall], Call]) -> AsyncIterator[Call]:
+    async with httpx.AsyncClient() as client:
+        policies = {"on-call": "PPOLICY"}
+        yield make(OnCall(client, SecretStr(SECRET), policies, url=url, seconds=SECONDS))
 
 
 @contextlib.asynccontextmanager
@@ -225,6 +233,20 @@ CAPABILITIES: tuple[Capability, ...] = (
         "repeatable",
         lambda url: _pagerduty(url, lambda duty: lambda: duty.resolve(_FOLLOW)),
         _HALF_A_MINUTE,
+    ),
+    Capability(
+        "pagerduty.on_call",
+        "reads",
+        lambda url: _on_call(
+            url, lambda duty: lambda: duty.on_call(AskOnCall(levels=("on-call",)))
+        ),
+    ),
+    Capability(
+        "pagerduty.acknowledged",
+        "reads",
+        lambda url: _on_call(
+            url, lambda duty: lambda: duty.acknowledged(AwaitAcknowledgement(dedup_key="page-1"))
+        ),
     ),
     Capability(
         "maintenance.state",

@@ -232,7 +232,7 @@ class PagerDutyStandIn(StandIn):
     def _take(self, event: dict[str, Any]) -> dict[str, Any] | None:
         """Keep an event, and give the webhook that says so; none where nothing changed."""
         now = datetime.now(UTC)
-        action, payload = event["event_action"], event.get("payload") or {}
+        action, sent = event["event_action"], event.get("payload") or {}
         # The real one makes a key for a trigger that has none.
         key = event.setdefault("dedup_key", f"made-{len(self._state.events)}")
         standing = next(
@@ -249,8 +249,8 @@ class PagerDutyStandIn(StandIn):
                 Opened(
                     routing_key=event["routing_key"],
                     dedup_key=key,
-                    summary=payload["summary"],
-                    severity=payload["severity"],
+                    summary=sent["summary"],
+                    severity=sent["severity"],
                     opened_at=now,
                     number=len(self._state.alerts) + 1,
                 )
@@ -269,7 +269,7 @@ class PagerDutyStandIn(StandIn):
                 routing_key=event["routing_key"],
                 action=action,
                 dedup_key=key,
-                payload=payload,
+                payload=sent,
                 links=event.get("links") or [],
                 dropped=standing is None and action != "trigger",
             )
