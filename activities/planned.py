@@ -125,6 +125,10 @@ class PlannedStep(Kept):
     renewals: int = 0
     renewal_failed: str = ""
     """Why the last renewal failed; empty while they succeed."""
+    helped: bool | None = None
+    """What verification saw of it."""
+    counted: bool = False
+    """The ledger of earned autonomy knows what verification saw of it."""
     renewal_told: bool = False
     """On-call was paged about that."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from starters import (
+    commands_autonomy,
     commands_doctor,
     commands_environment,
     commands_look,
@@ -38,6 +39,7 @@ def application() -> typer.Typer:
     commands_watch.add_to(app)
     commands_people.add_to(app)
     commands_environment.add_to(app)
+    commands_autonomy.add_to(app)
     commands_serve.add_to(app)
     commands_doctor.add_to(app)
     return app

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx
 
 from activities.alertmanager import Alertmanager
+from activities.autonomy import AutonomyLedger
 from activities.changes import Targets
 from activities.coordination import Coordination
 from activities.errors import NotConfigured
@@ -33,6 +34,7 @@ from activities.rollbacks import Rollbacks
 from activities.services import Services
 from activities.slack import Slack
 from activities.slack_api import slack_api
+from activities.slack_channels import SlackChannels
 from activities.slack_charts import SlackCharts
 from activities.ssh import Ssh
 from activities.supervisor import Keeper
@@ -75,6 +77,7 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
                 NeighbouringIncidents(),
                 Coordination(),
                 Freezing(),
+                AutonomyLedger(),
             )
             measured = _watching(parts, settings, http, stack)
             cache(parts, settings, targets, http)
@@ -200,8 +203,10 @@ async def _telling(
     section = settings.slack
     if section.token.get_secret_value():
         api = await stack.enter_async_context(slack_api(section.token, url=section.base_url))
-        parts.add(Slack(api, section.channels), SlackCharts(api), queue=Queue.MESSAGES)
+        channels = Slack(api, section.channels), SlackCharts(api), SlackChannels(api)
+        parts.add(*channels, queue=Queue.MESSAGES)
     else:
         setting = variable("slack", "token")
-        parts.lack("Slack", setting, Slack, SlackCharts, queue=Queue.MESSAGES)
+        kinds = (Slack, SlackCharts, SlackChannels)
+        parts.lack("Slack", setting, *kinds, queue=Queue.MESSAGES)
     pagerduty(parts, settings, http)

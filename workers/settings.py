@@ -33,6 +33,7 @@ from workers.outage_settings import (
 )
 from workers.pagerduty_settings import PagerDutySettings
 from workers.pages_settings import DashboardSettings, PagesSettings
+from workers.proof_settings import ProofSettings
 from workers.sections import (
     AlertmanagerSettings,
     CodecSettings,
@@ -93,6 +94,7 @@ class Settings(BaseSettings):
     disk: DiskSettings = DiskSettings()
     slack: SlackSettings = SlackSettings()
     pagerduty: PagerDutySettings = PagerDutySettings()
+    proof: ProofSettings = ProofSettings()
     status_pages: StatusPagesSettings = StatusPagesSettings()
     flows: FlowsSettings = FlowsSettings()
     dashboard: DashboardSettings = DashboardSettings()
@@ -111,6 +113,15 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     codec: CodecSettings = CodecSettings()
+
+    @model_validator(mode="after")
+    def _known_alerts(self) -> Self:
+        if strange := _strange_alerts(self.policy):
+            raise ValueError(
+                f"policy.modes: there is no procedure for {', '.join(strange)} "
+                f"({variable('policy', 'modes')})"
+            )
+        return self
 
     @model_validator(mode="after")
     def _agreeing(self) -> Self:
@@ -179,6 +190,15 @@ class Settings(BaseSettings):
         if file := _file():
             sources.append(TomlConfigSettingsSource(settings_cls, file))
         return tuple(sources)
+
+
+def _strange_alerts(policy: Policy) -> list[str]:
+    """Name what has a mode of its own and no procedure: it was meant for another one."""
+    if not policy.modes:
+        return []
+    from workflows.procedures import PROCEDURES  # only where it is asked for: there are many
+
+    return sorted(set(policy.modes) - {procedure.__name__ for procedure in PROCEDURES})
 
 
 def load() -> Settings:

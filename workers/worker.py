@@ -24,13 +24,15 @@ from workers.search_attributes import missing
 from workers.sections import WorkerSettings
 from workers.settings import Settings, secrets_of
 from workers.telemetry import log_to_stderr, runtime
+from workflows.autonomy import Autonomy
 from workflows.coordinator import Coordinator
 from workflows.efforts import Queue
 from workflows.incident import Incident
+from workflows.page_proof import PageProof
 from workflows.post_incident import PostIncident
 from workflows.sandbox import runner
 
-WORKFLOWS: tuple[type, ...] = (Incident, PostIncident, Coordinator)
+WORKFLOWS: tuple[type, ...] = (Incident, PostIncident, Coordinator, Autonomy, PageProof)
 
 _SLOTS = {
     Queue.INCIDENTS: 20,

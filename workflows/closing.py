@@ -12,6 +12,7 @@ from activities.report import Reports, WriteReport
 from activities.report_facts import facts
 from workflows.case import Case, why
 from workflows.deadlines import until
+from workflows.earning import Earned
 from workflows.efforts import DOCUMENT, SUMMARY, said
 from workflows.steps import Steps
 
@@ -34,6 +35,7 @@ async def document(case: Case) -> None:
         case.enter(Phase.WATCHING)
         return
     await _out_of_the_way(case)
+    await Earned(case).tell()
     # A change that ran while a person resolved has ended by now.
     resolution.still_temporary = [step.effect for step in record.temporary]
     record.asks = record.next_action = ""

@@ -214,14 +214,17 @@ def _response(these: Situations, one: Situation, given: Given, policy: Policy) -
         situation=one.name,
         declared=declared,
         cause=ladder.cause,
-        acts=tuple(_act(step, policy, these.procedure.severity) for step in ladder.steps),
+        acts=tuple(
+            _act(step, policy, these.procedure.severity, these.procedure.__name__)
+            for step in ladder.steps
+        ),
         findings=tuple(dict.fromkeys(ladder.findings)),
         when_out=ladder.when_out,
     )
 
 
-def _act(step: Step, policy: Policy, severity: Severity) -> Act:
-    verdict = policy.decide(step.planned(), severity)
+def _act(step: Step, policy: Policy, severity: Severity, alert: str) -> Act:
+    verdict = policy.decide(step.planned(), severity, alert)
     return Act(
         activity=step.activity,
         effect=step.effect,

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from activities.autonomy import Earning
 from activities.email import EmailAddress
 from activities.paging import Way
 from activities.record import Asks, PlannedStep
@@ -97,11 +98,17 @@ class Policy(Order):
     """Everything that governs a response; its defaults are the figures of the runbook."""
 
     mode: Mode = Mode.GUARDED
+    modes: dict[str, Mode] = Field(default_factory=dict)
+    """By alert, where one is to do more or less than the rest: ``{"HighLLMCost": "observe"}``."""
+    autonomy: Earning = Earning()
+    """Whether steps have to earn what they may do; the policy is never exceeded by that."""
     severities: dict[Severity, SeverityPolicy] = Field(default_factory=_severities)
     people: dict[str, Rights] = Field(default_factory=lambda: {"*": Rights()})
     """Rights by name; ``*`` is everybody who comes through an authenticated door."""
     mentions: dict[str, str] = Field(default_factory=dict)
     """Slack user or group id of each level: on-call, engineering-lead, cto."""
+    own_channel: bool = False
+    """Whether an incident gets a Slack channel of its own, into which on-call is invited."""
     phones: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Whose phones ring beside a page of high urgency: names by level, tokens are settings."""
     addresses: dict[str, tuple[EmailAddress, ...]] = Field(default_factory=dict)
@@ -206,9 +213,14 @@ class Policy(Order):
         named = {risk.value, step.activity, f"{step.activity}@{step.target}"}
         return 2 if named & {*self.two_people} else 1
 
-    def decide(self, step: PlannedStep, severity: Severity) -> Verdict:
-        """Say who decides about *step* (PROCEDURES, "Policy: who decides")."""
-        if self.mode is Mode.OBSERVE:
+    def mode_of(self, alert: str) -> Mode:
+        """Say how much may be done for *alert* without a person."""
+        return self.modes.get(alert, self.mode)
+
+    def decide(self, step: PlannedStep, severity: Severity, alert: str = "") -> Verdict:
+        """Say who decides about *step* of *alert* (PROCEDURES, "Policy: who decides")."""
+        mode = self.mode_of(alert)
+        if mode is Mode.OBSERVE:
             return Verdict.NEVER
         if f"{step.activity}@{step.target}" in self.preapproved:
             return Verdict.ACT
@@ -218,6 +230,6 @@ class Policy(Order):
         if step.asks is Asks.NEVER and not (costly and severity is not Severity.CRITICAL):
             return Verdict.ACT
         acts = {Risk.REVERSIBLE}
-        if self.mode is Mode.AUTONOMOUS or severity is Severity.CRITICAL:
+        if mode is Mode.AUTONOMOUS or severity is Severity.CRITICAL:
             acts.add(Risk.DISRUPTIVE)
         return Verdict.ACT if step.risk in acts else Verdict.ASK

@@ -12,6 +12,7 @@ from workflows.arrival import Arrival
 from workflows.case import Case
 from workflows.closing import document
 from workflows.deadlines import until
+from workflows.earning import Earned
 from workflows.explaining import Explaining
 from workflows.freezing import Stillness
 from workflows.handover import Handover
@@ -32,6 +33,7 @@ class Response:
         self._record = case.record
         self._investigation = Investigation(case)
         self._steps = Steps(case)
+        self._earned = Earned(case)
         self._watcher = Watcher(case)
         reconciliation = Reconciliation(case)
         self._explaining = Explaining(case, reconciliation)
@@ -181,7 +183,8 @@ class Response:
 
     def _when_out(self) -> str:
         said = self._record.when_out or "no step is left"
-        if self._case.policy.mode is Mode.OBSERVE:
+        mode = self._case.policy.mode_of(self._record.facts.name if self._record.facts else "")
+        if mode is Mode.OBSERVE:
             return f"observe mode, nothing was done. {said}"
         return said
 
@@ -216,6 +219,7 @@ class Response:
         if picture is not None:
             case.show_chart(picture)
         self._conclude(self._last_step(), verdict)
+        await self._earned.tell()
 
     async def _prove(self, step: PlannedStep) -> None:
         """Watch whether *step* works as far as it goes; then the next one is due."""
@@ -230,6 +234,7 @@ class Response:
         if verdict is not None:
             proven = verdict.outcome is Outcome.RECOVERED
             self._mark(step, StepState.HELPED if proven else StepState.UNHELPFUL)
+            await self._earned.tell()
         case.enter(Phase.MITIGATING, "take the next step")
 
     def _conclude(self, step: PlannedStep | None, verdict: Verdict) -> None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-DEFINITIONS = ("workflows.coordinator", "workflows.incident", "workflows.post_incident")
+DEFINITIONS = (
+    "workflows.autonomy",
+    "workflows.coordinator",
+    "workflows.incident",
+    "workflows.page_proof",
+    "workflows.post_incident",
+)
 """Where the workflows themselves are defined: in the sandbox, loaded anew for every incident."""
 
 PASSED_THROUGH = (
@@ -15,6 +21,7 @@ PASSED_THROUGH = (
     "workflows.details",
     "workflows.explanation",
     "workflows.efforts",
+    "workflows.ledger",
     "workflows.frozen",
     "workflows.glance",
     "workflows.opening",
@@ -36,6 +43,7 @@ PASSED_THROUGH = (
     "workflows.clocks",
     "workflows.closing",
     "workflows.deadlines",
+    "workflows.earning",
     "workflows.email_lane",
     "workflows.explaining",
     "workflows.farewell",
@@ -53,6 +61,7 @@ PASSED_THROUGH = (
     "workflows.paging",
     "workflows.phone_lane",
     "workflows.offers",
+    "workflows.own_channel",
     "workflows.proposal",
     "workflows.questions",
     "workflows.reconciliation",

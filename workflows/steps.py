@@ -10,11 +10,12 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.changes import READ, STAGE, UNDO, Staged
-from activities.record import Asks, Phase, PlannedStep, StepState
+from activities.record import Phase, PlannedStep, StepState
 from activities.words import Answer, Done
 from workflows.binding import Binding
 from workflows.case import Case, kind_of, why
 from workflows.deadlines import until
+from workflows.earning import Earned
 from workflows.efforts import CHANGE, said
 from workflows.efforts import READ as READING
 from workflows.guards import Guards, surely_nothing
@@ -38,6 +39,7 @@ class Steps:
         self._questions = Questions(case)
         self._binding = Binding(case, self._questions)
         self._leases = Leases(case)
+        self._earned = Earned(case)
         self._guards = Guards(case)
 
     def next(self) -> PlannedStep | None:
@@ -64,10 +66,9 @@ class Steps:
             return False
         if step.approved_by:
             return True
-        asked = step.model_copy(update={"asks": Asks.NEVER}) if step.alone else step
-        verdict = case.policy.decide(asked, case.record.severity)
+        verdict, never = await self._earned.decide(step)
         if verdict is Verdict.NEVER:
-            self._skip(step, "observe mode: I would have done this")
+            self._skip(step, never)
             return False
         # What a person has rejected is asked again under whichever ladder, and never just done.
         if verdict is Verdict.ACT and not (step.key in case.record.rejected or step.voided):

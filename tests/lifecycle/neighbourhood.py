@@ -6,6 +6,7 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.autonomy import AutonomyLedger, Verified
 from activities.coordination import Coordination, Done, Wanted
 from activities.neighbours import NeighbouringIncidents, OpenIncidents
 
@@ -39,3 +40,12 @@ class Neighbourhood(ABC):
         if name in world.answers:
             return await world.call(name, [said])
         return await real(said)
+
+    @activity.defn(name="autonomy.count")
+    async def count(self, seen: Verified) -> Any:
+        """The real one, unless the test has it fail before or after the ledger has counted."""
+        world = self.world_of(activity.info().workflow_id)
+        await world.meet("autonomy.count")
+        counted = await AutonomyLedger().count(seen)
+        await world.meet("autonomy.counted")
+        return counted

@@ -18,6 +18,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.alerts import Alert, Notice, incident_id
+from activities.autonomy import AutonomyLedger
 from activities.errors import Ambiguous, Refused, Unavailable
 from activities.freezing import Freezing
 from activities.incidents import Incidents
@@ -29,6 +30,7 @@ from starters.opening import attributes
 from tests.lifecycle.drills import DRILLS
 from tests.lifecycle.neighbourhood import Neighbourhood
 from workflows.acts import Act, ActKind, PersonAct
+from workflows.autonomy import Autonomy
 from workflows.consult import Consultation, Consulted, Library
 from workflows.coordinator import Coordinator
 from workflows.efforts import Queue
@@ -410,7 +412,7 @@ class Town(Neighbourhood):
         own: dict[str, Any] = {"activities": [self.anything]}
         if queue is Queue.INCIDENTS:
             own = {
-                "workflows": [Incident, PostIncident, Coordinator],
+                "workflows": [Incident, PostIncident, Coordinator, Autonomy],
                 "activities": [self.consult],
                 "activity_executor": self._threads,
                 "workflow_runner": runner(),
@@ -419,6 +421,7 @@ class Town(Neighbourhood):
             own["activities"] = [
                 self.anything, self.watch, self.earlier, self.open, NeighbouringIncidents().end,
                 self.take_turn, self.give_back, Freezing().tell, Freezing().look,
+                AutonomyLedger().level, self.count,
             ]  # fmt: skip
         # A time-out for shutting down: an activity of a test that has failed may wait for ever.
         worker = Worker(
