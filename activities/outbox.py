@@ -29,6 +29,8 @@ class Channel(Kept):
     channel_id: str = ""
     ts: str = ""
     """Of the root message; known here and nowhere else."""
+    own: str = ""
+    """Id of the incident's own channel, where there is one."""
     roots: int = 0
     """How many root messages there were: a deleted one is replaced once."""
     tried_root: bool = False

@@ -37,6 +37,8 @@ class PostRoot(Order):
     """When the incident began: nothing of it was posted earlier."""
     read_back: bool = False
     """True when an earlier order to post the same may have got through."""
+    channel_id: str = ""
+    """The incident's own channel; empty is the one of the glance's role."""
 
 
 class UpdateRoot(Order):
@@ -52,6 +54,16 @@ class PostEntry(Order):
 
     channel_id: str
     thread_ts: str
+    entry: Entry
+    oldest: AwareDatetime
+    read_back: bool = False
+
+
+class Announce(Order):
+    """Say something in a channel, outside of any thread."""
+
+    channel: str
+    """The role of a channel ("incidents"), not its name."""
     entry: Entry
     oldest: AwareDatetime
     read_back: bool = False
@@ -81,9 +93,7 @@ class Slack:
     async def post_root(self, order: PostRoot) -> Posted:
         """Post the root message, or find the one that an earlier attempt posted."""
         api, glance = self._ready(), order.glance
-        channel = self._channels.get(glance.channel)
-        if channel is None:
-            raise NotConfigured(_SLACK, f"the id of the channel for {glance.channel!r}")
+        channel = order.channel_id or self._named(glance.channel)
         body = {"channel": channel, "metadata": metadata(glance.key)}
         return await _post_once(
             api, body, render_glance(glance), oldest=order.oldest, read_back=order.read_back
@@ -113,6 +123,21 @@ class Slack:
         return await _post_once(
             api, body, render_entry(entry), oldest=order.oldest, read_back=order.read_back
         )
+
+    @activity.defn(name="slack.announce")
+    async def announce(self, order: Announce) -> Posted:
+        """Post an entry of its own into a channel, or find the one that was posted."""
+        api, entry = self._ready(), order.entry
+        body = {"channel": self._named(order.channel), "metadata": metadata(entry.key)}
+        return await _post_once(
+            api, body, render_entry(entry), oldest=order.oldest, read_back=order.read_back
+        )
+
+    def _named(self, role: str) -> str:
+        channel = self._channels.get(role)
+        if channel is None:
+            raise NotConfigured(_SLACK, f"the id of the channel for {role!r}")
+        return channel
 
     def _ready(self) -> SlackApi:
         if self._api is None:

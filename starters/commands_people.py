@@ -29,6 +29,13 @@ Question = Annotated[
     str, typer.Option(help="Which question is answered; the only open one when left out.")
 ]
 
+Hash = Annotated[
+    str,
+    typer.Option(
+        "--hash", help="Of what you were shown: if another is asked by now, nothing is decided."
+    ),
+]
+
 
 def ack(incident: Incident, *, by: As = "", as_json: Json = False) -> None:
     """Say that you are on it: nobody further up is called."""
@@ -36,22 +43,28 @@ def ack(incident: Incident, *, by: As = "", as_json: Json = False) -> None:
 
 
 def approve(
-    incident: Incident, *, question: Question = "", by: As = "", as_json: Json = False
+    incident: Incident,
+    *,
+    question: Question = "",
+    shown: Hash = "",
+    by: As = "",
+    as_json: Json = False,
 ) -> None:
     """Let the step that is asked about go ahead."""
-    _do(ActKind.APPROVE, incident, by, question=question, as_json=as_json)
+    _do(ActKind.APPROVE, incident, by, question=question, shown=shown, as_json=as_json)
 
 
 def reject(
     incident: Incident,
     *,
     question: Question = "",
+    shown: Hash = "",
     why: Annotated[str, typer.Option(help="Why not, for the timeline.")] = "",
     by: As = "",
     as_json: Json = False,
 ) -> None:
     """Forbid the step that is asked about."""
-    _do(ActKind.REJECT, incident, by, text=why, question=question, as_json=as_json)
+    _do(ActKind.REJECT, incident, by, text=why, question=question, shown=shown, as_json=as_json)
 
 
 def hold(
@@ -167,9 +180,10 @@ def _do(
     as_json: bool,
     text: str = "",
     question: str = "",
+    shown: str = "",
     minutes: float = 10,
 ) -> None:
-    what = _act(by, text=text, question=question, minutes=minutes)
+    what = _act(by, text=text, question=question, shown=shown, minutes=minutes)
 
     async def work(client: Client, settings: Settings) -> tuple[str, Outcome]:  # noqa: ARG001
         name = await full_id(client, incident)
@@ -191,7 +205,7 @@ def _close(verb: str, incident: str, key: str, by: str, *, as_json: bool, text: 
     _tell(incident, verb, talking(work), what, as_json=as_json)
 
 
-def _act(by: str, *, text: str, question: str = "", minutes: float = 10) -> Act:
+def _act(by: str, *, text: str, question: str = "", shown: str = "", minutes: float = 10) -> Act:
     if len(text) > 3000:
         raise typer.BadParameter("a text has at most 3000 characters")
     return Act(
@@ -200,6 +214,7 @@ def _act(by: str, *, text: str, question: str = "", minutes: float = 10) -> Act:
         via=door(),
         text=text,
         question=question[:64],
+        shown=shown[:64],
         minutes=minutes,
     )
 

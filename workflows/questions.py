@@ -123,8 +123,8 @@ class Questions:
         question.answer, question.ended_at = EXPIRED, case.now
         revise(case, question)
         if expired:
-            one = f", although {question.approvals[0].by} approved" if question.approvals else ""
-            question.ended = f"Expired, silence means no{one}"
+            half = f", although {question.approvals[0].by} approved" if question.approvals else ""
+            question.ended = f"Expired, silence means no{half}"
             self._skip(covered, UNANSWERED)
             return False
         question.ended = "Withdrawn, things have moved on"

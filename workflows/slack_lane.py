@@ -21,6 +21,7 @@ from workflows.case import kind_of, why
 from workflows.channels import PASSING, Lane
 from workflows.efforts import MESSAGE, said
 from workflows.glance import glance
+from workflows.own_channel import ANNOUNCEMENT, announce, open_channel
 from workflows.paging import unposted
 from workflows.proposal import ASKED, REVISED, entry, find, post, revise
 
@@ -62,6 +63,8 @@ class SlackLane(Lane):
     async def _post_root(self) -> None:
         case, channel = self._case, self._channel
         channel.dirty = False
+        if case.policy.own_channel and not channel.tried_root and not channel.roots:
+            await open_channel(case)
         maybe_sent, channel.tried_root = channel.tried_root, True
         try:
             posted = await workflow.execute_activity_method(
@@ -70,11 +73,14 @@ class SlackLane(Lane):
                     glance=glance(case.record, case.policy, case.key(f"root-{channel.roots}")),
                     oldest=case.record.opened_at,
                     read_back=maybe_sent,
+                    channel_id=channel.own,
                 ),
                 **said(MESSAGE, "Post the incident to Slack"),
             )
-        except ActivityError:
+        except ActivityError as error:
             channel.dirty = True
+            if channel.own and kind_of(error) == "Refused":
+                channel.own = ""  # archived meanwhile; the next try goes where all go
             raise
         channel.channel_id, channel.ts = posted.channel_id, posted.ts
         channel.roots += 1
@@ -107,6 +113,10 @@ class SlackLane(Lane):
         self._take(message)
         if message.kind in (ASKED, REVISED):
             await self._put_question(message, again=again)
+            return
+        if message.kind == ANNOUNCEMENT:
+            await announce(case, message, again=again)
+            self._sent(message)
             return
         effort = said(MESSAGE, "Post to the Slack thread")
         oldest = case.record.opened_at

@@ -20,11 +20,11 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from deploy.gameday.standins.server import StandIn
 from deploy.gameday.standins.slack_door import Answered, Door
-from deploy.gameday.standins.slack_methods import Body, Objection, Workspace
+from deploy.gameday.standins.slack_methods import Body, Workspace
 from deploy.gameday.standins.slack_page import page
 from deploy.gameday.standins.slack_people import PeopleOfSlack
 from deploy.gameday.standins.slack_socket import Sockets
-from deploy.gameday.standins.slack_state import Channel, Message, State
+from deploy.gameday.standins.slack_state import Channel, Message, Objection, State
 
 CHANNELS = {"incidents": "C0INCIDENTS", "engineering": "C0ENGINEERING"}
 SCOPES = ("channels:history", "channels:read", "chat:write", "files:write")

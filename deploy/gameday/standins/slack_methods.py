@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from deploy.gameday.standins.slack_rooms import Rooms
 from deploy.gameday.standins.slack_rules import (
     MOST_TEXT_POST,
     MOST_TEXT_UPDATE,
@@ -16,6 +17,7 @@ from deploy.gameday.standins.slack_state import (
     Channel,
     File,
     Message,
+    Objection,
     State,
     Version,
     Window,
@@ -27,21 +29,13 @@ TRIGGER_SECONDS = 3.0
 Body = dict[str, Any]
 
 
-class Objection(Exception):
-    """A business error: HTTP 200, ok false, and a code."""
-
-    def __init__(self, code: str, messages: list[str] | None = None) -> None:
-        super().__init__(code)
-        self.code = code
-        self.messages = messages or []
-
-
 class Workspace:
     """The methods, over what is remembered; *url* is where files are uploaded to."""
 
     def __init__(self, state: State, url: str) -> None:
         self.state = state
         self._url = url
+        self._rooms = Rooms(state, BOT)
         self._methods = {
             "auth.test": self._auth_test,
             "chat.postMessage": self._post,
@@ -49,7 +43,12 @@ class Workspace:
             "chat.delete": self._delete,
             "chat.postEphemeral": self._whisper,
             "views.open": self._open,
+            "conversations.create": self._rooms.create,
             "conversations.info": self._info,
+            "conversations.invite": self._rooms.invite,
+            "conversations.join": self._rooms.join,
+            "conversations.list": self._rooms.every,
+            "usergroups.users.list": self._rooms.members,
             "conversations.history": self._history,
             "conversations.replies": self._replies,
             "files.getUploadURLExternal": self._ticket,

@@ -8,6 +8,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 
+class Objection(Exception):
+    """A business error: HTTP 200, ok false, and a code."""
+
+    def __init__(self, code: str, messages: list[str] | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.messages = messages or []
+
+
 class Channel(BaseModel):
     """One channel, and whether the bot may use it."""
 
@@ -15,6 +24,7 @@ class Channel(BaseModel):
     name: str
     archived: bool = False
     member: bool = True
+    people: list[str] = []
 
 
 class Version(BaseModel):
