@@ -106,10 +106,16 @@ class Keys:
         """Show what became of an act."""
         self.said, self.went_well = said, well
 
+    def choices(self, record: Record) -> list[str]:
+        """Name the keys that can be pressed now; none while one of them is being answered for."""
+        if self._key is not None:
+            return []
+        return [*(f"[{key}] {_KEYS[key].label}" for key in _open(record)), "[q] quit"]
+
     def line(self, record: Record) -> str:
-        """Say what can be typed now."""
+        """Say what is being written, or agreed to."""
         if self._key is None:
-            return "  ".join([*(f"[{k}] {_KEYS[k].label}" for k in _open(record)), "[q] quit"])
+            return ""
         if self.stage is Stage.TYPING:
             return f"{self._key.text}: {self._typed}▌  (Enter, or Esc to leave it)"
         effect = f": {self._effect(record)}" if self._wanted and self._wanted.question else ""

@@ -32,11 +32,13 @@ def live(
     foot: RenderableType | None = None,
 ) -> RenderableType:
     """Show an incident while it goes on; *foot* is what can be typed."""
+    asked = question(record, now)
     # What is asked first: where the screen is small, the rest gives way from below.
     parts: list[RenderableType | None] = [
         Panel(Text(clean(trouble)), style="yellow", title="no contact") if trouble else None,
-        views.heading(record),
-        question(record, now),
+        # The question itself says more than that there is one.
+        views.heading(record.model_copy(update={"asks": ""}) if asked else record),
+        asked,
         clocks(record, now),
         views.facts(record),
         views.plan(record, _FINDINGS),
@@ -80,11 +82,12 @@ def clocks(record: Record, now: datetime) -> RenderableType | None:
     ]
     if record.phase is Phase.RESOLVED:
         return None
-    shown = [(what, at) for what, at in coming if what and at is not None and at > now]
+    # What comes next of itself is often one of the others: it is said once, in its own words.
+    shown = {at: what for what, at in reversed(coming) if what and at is not None and at > now}
     line = Text()
     if record.next_action and record.next_action_at is None:
         line.append("next: ", "dim").append(clean(record.next_action)[:_LINE])
-    for what, at in sorted(shown, key=lambda each: each[1]):
+    for at, what in sorted(shown.items()):
         line.append("   " if line.plain else "next: ", "dim")
         line.append(f"{what[:_LINE]} ").append(f"in {left((at - now).total_seconds())}", "bold")
     return line if line.plain else None
@@ -108,7 +111,7 @@ def question(record: Record, now: datetime) -> RenderableType | None:
     asked = record.question
     if asked is None or asked.answer or record.phase is Phase.RESOLVED:
         return None
-    lines = Text(clean(asked.text)[:_LINE], "bold")
+    lines = Text().append(clean(asked.text)[:_LINE], "bold")
     lines.append(f"  [{asked.risk.value}]\n", "yellow")
     told = [("why", [asked.why]), ("exactly", asked.details), ("order", asked.orders),
             ("undone by", [asked.undo])]  # fmt: skip
@@ -120,7 +123,7 @@ def question(record: Record, now: datetime) -> RenderableType | None:
         lines.append(f"  {asked.needed} people must approve; so far: {by}\n", "yellow")
     expires = left((asked.expires_at - now).total_seconds())
     lines.append(f"  no answer within {expires} means no", "dim")
-    return Panel(lines, title="may this be done?", border_style="yellow")
+    return Panel(lines, title="asked of you", border_style="yellow")
 
 
 def _commands(record: Record) -> RenderableType:

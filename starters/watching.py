@@ -12,6 +12,7 @@ import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.rule import Rule
@@ -114,7 +115,8 @@ def foot_of(keys: Keys, record: Record) -> RenderableType:
     lines: list[RenderableType] = [Rule(style="dim")]
     if keys.said:
         lines.append(Text(keys.said, "green" if keys.went_well else "yellow"))
-    lines.append(Text(keys.line(record), "bold"))
+    choices = [Text(each, "bold") for each in keys.choices(record)]
+    lines.append(Columns(choices, padding=(0, 2)) if choices else Text(keys.line(record), "bold"))
     return Group(*lines)
 
 

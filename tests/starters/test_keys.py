@@ -130,10 +130,10 @@ def test_what_is_agreed_to_is_shown_with_its_exact_effect_and_by_whom():
     ],
 )
 def test_only_keys_that_mean_something_are_offered(fields, shown, hidden):
-    line = Keys("ana").line(incident(**fields))
+    choices = "  ".join(Keys("ana").choices(incident(**fields)))
 
-    assert shown in line
-    assert hidden not in line
+    assert shown in choices
+    assert hidden not in choices
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_what_is_pasted_and_arrow_keys_decide_nothing(pasted):
 
     assert keys.press(pasted, incident(question=asking())) is None
     assert not keys.over
-    assert "[a] acknowledge" in keys.line(incident())
+    assert "[a] acknowledge" in keys.choices(incident())
 
 
 def test_a_text_may_be_pasted_and_commands_no_terminal():
