@@ -8,7 +8,16 @@ from collections.abc import Mapping
 import yaml
 
 from workflows.promql import SLOW
-from workflows.rules import WATCHDOG, Recording, Rule, by_name, recordings, rules
+from workflows.rules import (
+    PAGE_NOT_PROVEN,
+    PROVEN_FOR,
+    WATCHDOG,
+    Recording,
+    Rule,
+    by_name,
+    recordings,
+    rules,
+)
 
 RUNBOOK = "https://runbooks.pravado.com/incidents"
 """Where people read the runbook (docs/runbook.md), unless they say otherwise."""
@@ -19,6 +28,13 @@ _HEADER = """\
 # Made by `python -m deploy.prometheus_rules` from workflows/rules.py: change it there.
 # The runbook gives the names and most expressions; what we chose ourselves stands above each rule.
 # In one group, so that an alert asks for what was recorded at the same moment.
+"""
+_PAGING = """\
+  - name: paging
+    rules:
+      # Ours, not the runbook's. A test page is sent every day (the setting proof.at), and the door
+      # shows when a person last acknowledged one. Told to the responder, which seeks people by
+      # every other way where PagerDuty's is broken.
 """
 _WATCHDOG = """\
   - name: watchdog
@@ -56,7 +72,21 @@ def deployed(runbook: str = RUNBOOK) -> str:
             "annotations": {"summary": "alerts find their way from Prometheus to here"},
         }
     )
-    return rules_yaml(runbook=runbook) + _WATCHDOG + textwrap.indent(watchdog, " " * 6)
+    unproven = _listed(
+        {
+            "alert": PAGE_NOT_PROVEN,
+            "expr": f"time() - max by (level) (responder_last_proven_page_seconds) > {PROVEN_FOR}",
+            # Longer than a test page is waited for: Temporal may forget the last one before.
+            "for": "30m",
+            "labels": {"severity": "warning", "service": "paging", "team": "backend", **OURS},
+            "annotations": {
+                "summary": "nobody has acknowledged a test page for more than a day: "
+                "find out with `responder doctor --page` who cannot be reached",
+            },
+        }
+    )
+    written = rules_yaml(runbook=runbook) + _PAGING + textwrap.indent(unproven, " " * 6)
+    return written + _WATCHDOG + textwrap.indent(watchdog, " " * 6)
 
 
 def _rule(rule: Rule, recorded: tuple[Recording, ...], runbook: str) -> str:

@@ -12,6 +12,7 @@ from activities.alerts import Alert, AlertStatus
 from activities.words import Severity
 from starters.commands_people import As, Json, whoever
 from starters.opening import grouped, tell
+from starters.paging_proof import keep_schedule
 from starters.session import Exit, console, print_json, running, stop, talking
 from starters.views import utc_now
 from workers.search_attributes import missing, register
@@ -45,15 +46,20 @@ def register_(
     *,
     check: Annotated[bool, typer.Option("--check", help="Only say what is missing.")] = False,
 ) -> None:
-    """Register the search attributes of incidents on the namespace; twice does no harm."""
+    """Register the search attributes of incidents, and the daily test page; twice does no harm."""
 
-    async def work(client: Client, settings: Settings) -> tuple[str, ...]:  # noqa: ARG001
-        return await (missing(client) if check else register(client))
+    async def work(client: Client, settings: Settings) -> tuple[tuple[str, ...], str]:
+        if check:
+            return await missing(client), ""
+        return await register(client), await keep_schedule(client, settings)
 
-    names = ", ".join(found := talking(work))
+    found, scheduled = talking(work)
+    names = ", ".join(found)
     if check and found:
         stop(Exit.FAILED, f"missing: {names}. `responder register` adds them.")
     console.print(f"registered: {names}" if found else "all search attributes are there")
+    if scheduled:
+        console.print(scheduled, markup=False)
 
 
 def start(

@@ -25,6 +25,7 @@ from starters.accepted import Accepted
 from starters.meters import Meters
 from starters.opening import Group, Told, grouped, tell
 from starters.pagerduty_door import pagerduty_routes
+from starters.paging_proof import LastProven
 from starters.payload import Delivery
 from starters.readiness import Readiness
 from starters.requests import (
@@ -56,6 +57,7 @@ class Door:
         self._client = client
         self._settings = settings
         self._readiness = Readiness(client)
+        self._proven = LastProven(client, settings.proof.level)
         self._meters = meters
         self._accepted = Accepted()
         # Of all deliveries together: two senders at once must not double what Temporal gets.
@@ -99,6 +101,9 @@ class Door:
     async def metrics(self, request: Request) -> Response:  # noqa: ARG002
         """Show the series."""
         await self._look()
+        if self._settings.proof.at:
+            level = self._settings.proof.level
+            self._meters.proven.labels(level).set(await self._proven.seconds())
         return Response(self._meters.text(), media_type=CONTENT_TYPE_LATEST)
 
     async def _look(self) -> bool:

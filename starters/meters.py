@@ -48,6 +48,12 @@ class Meters:
         self.ready = Gauge(
             "responder_ready", "1 when Temporal would keep an alert now", registry=self._registry
         )
+        self.proven = Gauge(
+            "responder_last_proven_page_seconds",
+            "When a person last acknowledged a test page, in seconds since 1970; 0 is never",
+            ["level"],  # no series where no test page is sent
+            registry=self._registry,
+        )
         self.worker = Gauge(
             "responder_worker_polling",
             "1 when a worker asks for incidents",

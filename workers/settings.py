@@ -50,6 +50,7 @@ from workers.sections import (
 )
 from workers.slack_settings import SlackSettings
 from workers.status_settings import FlowsSettings, StatusPagesSettings
+from workers.summary_settings import SummarySettings
 from workflows.policy import Policy
 from workflows.procedures.base import Given
 
@@ -107,6 +108,7 @@ class Settings(BaseSettings):
     github: GitHubSettings = GitHubSettings()
     sentry: SentrySettings = SentrySettings()
     reports: ReportsSettings = ReportsSettings()
+    summary: SummarySettings = SummarySettings()
     policy: Policy = Policy()
     given: Given = Given()
     door: DoorSettings = DoorSettings()
@@ -125,33 +127,12 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _agreeing(self) -> Self:
-        severities = self.policy.severities.values()
         if bool(self.llm.summary) is not self.policy.summary:
             raise ValueError(
                 "policy.summary: a summary by a model needs this and llm.summary alike "
                 f"({variable('policy', 'summary')}, {variable('llm', 'summary')})"
             )
-        levels = {"on-call"}.union(*(each.levels for each in severities))
-        for level in {**self.policy.addresses, **self.pagerduty.policies}.keys() - levels:
-            raise ValueError(
-                f"policy.addresses, pagerduty.escalation_policies: no severity has a level "
-                f"{level!r}; there are {', '.join(sorted(levels))} "
-                f"({variable('policy', 'addresses')}, "
-                f"{variable('pagerduty', 'escalation_policies')})"
-            )
-        for level in self.pagerduty.routes:
-            if level not in levels | {DEFAULT_ROUTE}:
-                raise ValueError(
-                    f"pagerduty.routing_keys: no severity has a level {level!r}; there are "
-                    f"{', '.join(sorted(levels))} "
-                    f"({variable('pagerduty', 'routing_keys', level.replace('-', '_'))})"
-                )
-        for level, names in self.policy.phones.items():
-            if level not in levels:
-                raise ValueError(
-                    f"policy.phones: no severity has a level {level!r} "
-                    f"({variable('policy', 'phones')})"
-                )
+        for names in self.policy.phones.values():
             # The door has the policy and no tokens: those are the worker's.
             if self.expo.phones and (lacks := sorted(set(names) - set(self.expo.phones))):
                 raise ValueError(
@@ -167,13 +148,34 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _known_people(self) -> Self:
-        for user, name in self.slack.people.items():
-            if self.policy.rights(name) is None:
+    def _known_levels(self) -> Self:
+        levels = {"on-call"}.union(*(each.levels for each in self.policy.severities.values()))
+        named = {
+            ("policy", "phones"): set(self.policy.phones),
+            ("policy", "addresses"): set(self.policy.addresses),
+            ("pagerduty", "routing_keys"): set(self.pagerduty.routes) - {DEFAULT_ROUTE},
+            ("pagerduty", "escalation_policies"): set(self.pagerduty.policies),
+            ("proof", "level"): {self.proof.level},
+        }
+        for path, chosen in named.items():
+            for level in sorted(chosen - levels):
+                setting = path if path[0] != "pagerduty" else (*path, level.replace("-", "_"))
                 raise ValueError(
-                    f"slack.people: {user} is {name!r}, whom policy.people does not have "
-                    f"({variable('slack', 'people')})"
+                    f"{'.'.join(path)}: no severity has a level {level!r}; there are "
+                    f"{', '.join(sorted(levels))} ({variable(*setting)})"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _known_people(self) -> Self:
+        known = {"slack": self.slack.people, "pagerduty": self.pagerduty.people}
+        for section, people in known.items():
+            for user, name in people.items():
+                if self.policy.rights(name) is None:
+                    raise ValueError(
+                        f"{section}.people: {user} is {name!r}, whom policy.people does not have "
+                        f"({variable(section, 'people')})"
+                    )
         return self
 
     @classmethod

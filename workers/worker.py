@@ -31,8 +31,9 @@ from workflows.incident import Incident
 from workflows.page_proof import PageProof
 from workflows.post_incident import PostIncident
 from workflows.sandbox import runner
+from workflows.weekly import WeeklySummary
 
-WORKFLOWS: tuple[type, ...] = (Incident, PostIncident, Coordinator, Autonomy, PageProof)
+WORKFLOWS: tuple[type, ...] = (Incident, PostIncident, Coordinator, Autonomy, WeeklySummary, PageProof)
 
 _SLOTS = {
     Queue.INCIDENTS: 20,

@@ -15,6 +15,9 @@ from workflows import promql
 from workflows.promql import SLOW
 
 WATCHDOG = "Watchdog"
+PAGE_NOT_PROVEN = "PageNotProven"
+PROVEN_FOR = 26 * 3600
+"""Seconds after which a test page that was acknowledged proves nothing any more."""
 """Fires for ever: where it falls silent, the way from Prometheus to people is broken."""
 _HOUR = "1h"
 _FLOOR = "0.1"

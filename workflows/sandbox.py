@@ -28,6 +28,7 @@ PASSED_THROUGH = (
     "workflows.policy",
     "workflows.relations",
     "workflows.turns",
+    "workflows.week_words",
     # Never run in a workflow: the incident asks for them by name, through a local activity.
     "workflows.consult",
     "workflows.procedures",

@@ -18,7 +18,7 @@ from deploy.local import programs
 from deploy.local.metrics import Alertmanager
 from deploy.prometheus_rules import RUNBOOK, deployed, rules_yaml
 from tests.conformance.server import FarSide, answer, far_side
-from workflows.rules import WATCHDOG, by_name, recordings, rules
+from workflows.rules import PAGE_NOT_PROVEN, WATCHDOG, by_name, recordings, rules
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"
@@ -126,7 +126,7 @@ def test_nothing_is_asked_twice_and_nothing_is_recorded_in_vain(window):
 def test_the_watchdog_is_deployed_and_links_lead_to_the_runbook():
     alerts = [r for g in yaml.safe_load(deployed())["groups"] for r in g["rules"] if "alert" in r]
 
-    assert [it["alert"] for it in alerts] == [*NAMES, WATCHDOG]
+    assert [it["alert"] for it in alerts] == [*NAMES, PAGE_NOT_PROVEN, WATCHDOG]
     assert {it["annotations"].get("runbook_url") for it in alerts} - {None} == {
         f"{RUNBOOK}#{rule.section}" for rule in rules()
     }
@@ -156,7 +156,7 @@ def test_amtool_accepts_the_configuration():
     assert "SUCCESS" in run(programs.amtool(), "check-config", ALERTMANAGER)
 
 
-@pytest.mark.parametrize("name", [*NAMES, WATCHDOG, "SomebodyElses"])
+@pytest.mark.parametrize("name", [*NAMES, PAGE_NOT_PROVEN, WATCHDOG, "SomebodyElses"])
 def test_every_alert_of_ours_is_routed_to_the_responder_and_no_other(name):
     labels = {
         rule["alert"]: rule["labels"]
