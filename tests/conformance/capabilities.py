@@ -31,8 +31,9 @@ from activities.pages import BuildLog, Pages, PagesBefore, RollBackPages
 from activities.pages_project import Project
 from activities.phones import AskReceipts, PagePhones, Phones, PhoneTicket
 from activities.sentry import NewestIssues, Sentry, SlowTransactions
-from activities.slack import PostEntry, PostRoot, Slack, UpdateRoot
+from activities.slack import Announce, PostEntry, PostRoot, Slack, UpdateEntry, UpdateRoot
 from activities.slack_api import slack_api
+from activities.slack_channels import OpenChannel, SlackChannels
 from activities.status_pages import StatusOf, StatusPages
 from activities.web import Web
 from activities.words import Nothing, Severity, Urgency
@@ -80,6 +81,13 @@ GLANCE = Glance(
 async def _slack(url: str, make: Callable[[Slack], Call]) -> AsyncIterator[Call]:
     async with slack_api(SecretStr(SECRET), url=f"{url}/api/", timeout_seconds=SECONDS) as api:
         yield make(Slack(api, {"incidents": "C0INCIDENTS"}))
+
+
+@contextlib.asynccontextmanager
+async def _slack_channels(url: str) -> AsyncIterator[Call]:
+    async with slack_api(SecretStr(SECRET), url=f"{url}/api/", timeout_seconds=SECONDS) as api:
+        order = OpenChannel(incident="APIDown-api-1", run="r1")
+        yield lambda: SlackChannels(api).open_channel(order)
 
 
 @contextlib.asynccontextmanager
@@ -194,6 +202,8 @@ _PAGE = Page(
     summary="API answers slowly",
     source="api",
 )
+_REVISION = UpdateEntry(channel_id="C0INCIDENTS", ts="1.000002", entry=_ENTRY.entry)
+_ANNOUNCEMENT = Announce(channel="incidents", entry=_ENTRY.entry, oldest=NOON)
 _FOLLOW = Follow(dedup_key="i/1/page", route="default")
 _UPDATE = UpdateRoot(channel_id="C0INCIDENTS", ts="1.000001", glance=GLANCE)
 _HALF_A_MINUTE = timedelta(seconds=30)
@@ -211,6 +221,17 @@ CAPABILITIES: tuple[Capability, ...] = (
         "repeatable",
         lambda url: _slack(url, lambda slack: lambda: slack.update_root(_UPDATE)),
     ),
+    Capability(
+        "slack.update_entry",
+        "repeatable",
+        lambda url: _slack(url, lambda slack: lambda: slack.update_entry(_REVISION)),
+    ),
+    Capability(
+        "slack.announce",
+        "posts",
+        lambda url: _slack(url, lambda slack: lambda: slack.announce(_ANNOUNCEMENT)),
+    ),
+    Capability("slack.open_channel", "repeatable", _slack_channels),
     Capability(
         "slack.post_entry",
         "posts",

@@ -43,6 +43,8 @@ def test_a_time_of_a_severity_is_more_than_nothing(field, number):
         pytest.param({"pace": math.nan}, "pace", id="no pace"),
         pytest.param({"preapproved": ["nonsense"]}, "preapproved", id="not a step"),
         pytest.param({"preapproved": ["host.restart_service@"]}, "preapproved", id="no target"),
+        pytest.param({"two_people": ["dangerous"]}, "two_people", id="no risk, and no step"),
+        pytest.param({"two_people": ["host.restart_service@"]}, "two_people", id="no such step"),
     ],
 )
 def test_a_policy_that_could_never_be_kept_is_refused(given, says):
@@ -52,3 +54,8 @@ def test_a_policy_that_could_never_be_kept_is_refused(given, says):
 
 def test_a_step_is_preapproved_by_its_activity_and_target():
     assert Policy(preapproved=["host.restart_service@redis"]).preapproved
+
+
+@pytest.mark.parametrize("named", ["destructive", "postgres.terminate", "switches.set@the API"])
+def test_two_people_are_asked_for_by_risk_by_step_or_by_step_and_target(named):
+    assert Policy(two_people=[named]).two_people == (named,)
