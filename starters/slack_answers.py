@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from activities.buttons import Target
-from activities.errors import Failed
+from activities.errors import Failed, Gone
 from activities.mrkdwn import clip
 from activities.slack_api import SlackApi, slack_api
 from activities.slack_errors import SlackRefused
@@ -74,16 +74,16 @@ class Answers:
     async def incident_at(self, channel: str, thread: str) -> Target | None:
         """Find whose root message stands there: our own key on it names the incident and its run.
 
-        Asked of Slack, for it knows at any time, whatever process has posted it.
+        Asked of Slack, for it knows at any time, whatever process has posted it. `Gone` where the
+        root message was deleted, and nobody can tell any more whose thread it was.
         """
         ask = {"channel": channel, "ts": thread, "limit": "1", "include_all_metadata": "true"}
-        try:
-            async with self._api() as api:
-                answer = await api.call("conversations.replies", ask, form=True, changes=True)
-        except SlackRefused:
-            return None
+        async with self._api() as api:
+            answer = await api.call("conversations.replies", ask, form=True, changes=True)
         for message in answer.get("messages") or []:
             metadata = message.get("metadata") or {}
+            if message.get("subtype") == "tombstone":
+                raise Gone("the message of this thread was deleted")
             if message.get("ts") == thread and metadata.get("event_type") == EVENT_TYPE:
                 key = str((metadata.get("event_payload") or {}).get("key", ""))
                 incident, run, *occasion = key.split("/")
