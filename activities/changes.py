@@ -77,9 +77,15 @@ def differences(before: Any, now: Any, name: str = "") -> list[str]:
         return [
             said
             for old, new in zip(was, present, strict=True)
+            if not _gone(new)
             for said in differences(old, new, name)
         ]
     return [f"{name or 'it'}: {_brief(was)}, now {_brief(present)}"]
+
+
+def _gone(item: Any) -> bool:
+    """Whether something that was to be touched has ended by itself: that costs nobody anything."""
+    return isinstance(item, dict) and item.get("found") == "gone"
 
 
 def _brief(value: Any) -> str:

@@ -58,7 +58,17 @@ def test_what_differs_is_said_in_words(before, now, said) -> None:
         assert len(found[0]) < 400
     else:
         assert found == said
-    assert bool(found) is (lasting(before) != lasting(now))
+
+
+def test_a_session_that_has_ended_by_itself_voids_nothing_but_another_in_its_place_does() -> None:
+    two = [{"pid": 7, "found": "same", "user": "app"}, {"pid": 8, "found": "same", "user": "app"}]
+    gone = [{"pid": 7, "found": "gone", "user": ""}, two[1]]
+    other = [{"pid": 7, "found": "something else", "user": "app"}, two[1]]
+
+    assert differences({"backends": two}, {"backends": gone}) == []
+    assert differences({"backends": two}, {"backends": other}) == [
+        "found: same, now something else"
+    ]
 
 
 def leaves(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
