@@ -26,6 +26,8 @@ _MOST_TEXT = 3_000
 _LATER = 2
 """Tries of one way, where Slack says that another may help."""
 _PAUSE_SECONDS = 1.0
+_KEY_PARTS = 3
+"""Of a root's key: incident, first run, occasion."""
 _GONE = {
     "is_archived": "That channel is archived, so this comes here.",
     "thread_not_found": "That message is gone, so this comes here.",
@@ -86,8 +88,8 @@ class Answers:
                 raise Gone("the message of this thread was deleted")
             if message.get("ts") == thread and metadata.get("event_type") == EVENT_TYPE:
                 key = str((metadata.get("event_payload") or {}).get("key", ""))
-                incident, run, *occasion = key.split("/")
-                return Target(incident, run) if occasion else None
+                parts = key.split("/")
+                return Target(parts[0], parts[1]) if len(parts) == _KEY_PARTS else None
         return None
 
     async def _respond(self, whence: Whence, said: Said) -> bool:
