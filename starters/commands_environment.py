@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 from temporalio.client import Client
 
+from activities.documents import clean
 from starters.acting import NotTaken, Outcome, State
 from starters.commands_people import As, Json, door, whoever
 from starters.freezing import environments, freeze, meant, unfreeze
 from starters.session import Exit, console, errors, print_json, stop, talking
+from starters.views import utc_now
 from workers.settings import Settings
 from workflows.acts import Act
 from workflows.policy import Policy
@@ -51,11 +54,39 @@ def unfreeze_(
     _everywhere(unfreeze, environment, by, why, as_json=as_json)
 
 
+def summary(
+    *,
+    week: Annotated[bool, typer.Option("--week", help="Of the last seven days.")] = False,
+    days: Annotated[float, typer.Option(min=0.01, max=31, help="Of so many.")] = 7,
+    environment: Annotated[str, typer.Option(help="Only of this one.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Tell of the incidents that closed: what was done, would have been, and what people did."""
+    # Brings in more than the acts of people need.
+    from activities.week import Span, Week, gather
+    from workflows import week_words
+
+    until = utc_now()
+    span = Span(
+        since=until - timedelta(days=7 if week else days), until=until, environment=environment
+    )
+
+    async def work(client: Client, settings: Settings) -> Week:  # noqa: ARG001
+        return await gather(client, span)
+
+    found = talking(work)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        console.print(clean(week_words.text(found)), markup=False, soft_wrap=True)
+
+
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
     panel = "What a person does"
     app.command("freeze", rich_help_panel=panel)(freeze_)
     app.command("unfreeze", rich_help_panel=panel)(unfreeze_)
+    app.command(rich_help_panel="What there is to see")(summary)
 
 
 async def tell_frozen(client: Client) -> None:

@@ -14,6 +14,7 @@ from starters.commands_people import As, Json, whoever
 from starters.opening import grouped, tell
 from starters.paging_proof import keep_schedule
 from starters.session import Exit, console, print_json, running, stop, talking
+from starters.summarizing import keep_summaries
 from starters.views import utc_now
 from workers.search_attributes import missing, register
 from workers.settings import Settings
@@ -51,7 +52,8 @@ def register_(
     async def work(client: Client, settings: Settings) -> tuple[tuple[str, ...], str]:
         if check:
             return await missing(client), ""
-        return await register(client), await keep_schedule(client, settings)
+        kept = (await keep_schedule(client, settings), await keep_summaries(client, settings))
+        return await register(client), "\n".join(kept)
 
     found, scheduled = talking(work)
     names = ", ".join(found)

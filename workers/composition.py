@@ -40,6 +40,7 @@ from activities.ssh import Ssh
 from activities.supervisor import Keeper
 from activities.switches import DECLARED, Switches
 from activities.verification import Condition, Sample, Verification
+from activities.week import Weeks
 from workers import clients
 from workers.cache_parts import cache
 from workers.deployment_parts import deployments
@@ -78,6 +79,7 @@ async def compose(settings: Settings) -> AsyncIterator[Composition]:
                 Coordination(),
                 Freezing(),
                 AutonomyLedger(),
+                Weeks(),
             )
             measured = _watching(parts, settings, http, stack)
             cache(parts, settings, targets, http)

@@ -33,7 +33,14 @@ from workflows.post_incident import PostIncident
 from workflows.sandbox import runner
 from workflows.weekly import WeeklySummary
 
-WORKFLOWS: tuple[type, ...] = (Incident, PostIncident, Coordinator, Autonomy, WeeklySummary, PageProof)
+WORKFLOWS: tuple[type, ...] = (
+    Incident,
+    PostIncident,
+    Coordinator,
+    Autonomy,
+    WeeklySummary,
+    PageProof,
+)
 
 _SLOTS = {
     Queue.INCIDENTS: 20,

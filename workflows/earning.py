@@ -7,13 +7,12 @@ from temporalio.exceptions import ActivityError
 
 from activities.autonomy import AutonomyLedger, Counted, Level, Verified, WhichLevel
 from activities.record import Asks, PlannedStep, StepState
+from activities.retold import OBSERVED, PROPOSED
 from workflows.case import Case, why
 from workflows.efforts import probe, said
 from workflows.leasing import environment
 from workflows.policy import Verdict
 
-OBSERVED = "observe mode: I would have done this"
-PROPOSED = "proposed, not done: please do it by hand if you agree"
 _SECONDS = 5.0
 _JUDGED = {StepState.HELPED: True, StepState.UNHELPFUL: False}
 _STRICTEST_FIRST = (Verdict.NEVER, Verdict.ASK, Verdict.ACT)

@@ -6,6 +6,7 @@ from typing import Self
 
 from activities.alerts import Alert
 from activities.record import Record
+from activities.retold import Retold, retold
 from activities.words import Order
 from workflows.policy import Policy
 
@@ -26,6 +27,8 @@ class Closed(Order):
     reason: str
     by: str
     report: tuple[str, ...] = ()
+    retold: Retold | None = None
+    """What a summary of many incidents says of it."""
 
     @classmethod
     def of(cls, record: Record) -> Self:
@@ -33,5 +36,5 @@ class Closed(Order):
         end = record.resolution
         report = tuple(record.report)
         if end is None:
-            return cls(how="", reason="", by="", report=report)
-        return cls(how=end.how, reason=end.reason, by=end.by, report=report)
+            return cls(how="", reason="", by="", report=report, retold=retold(record))
+        return cls(how=end.how, reason=end.reason, by=end.by, report=report, retold=retold(record))

@@ -10,6 +10,7 @@ DEFINITIONS = (
     "workflows.incident",
     "workflows.page_proof",
     "workflows.post_incident",
+    "workflows.weekly",
 )
 """Where the workflows themselves are defined: in the sandbox, loaded anew for every incident."""
 

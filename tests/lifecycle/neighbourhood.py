@@ -8,7 +8,9 @@ from temporalio import activity
 
 from activities.autonomy import AutonomyLedger, Verified
 from activities.coordination import Coordination, Done, Wanted
+from activities.freezing import Freezing
 from activities.neighbours import NeighbouringIncidents, OpenIncidents
+from activities.week import Weeks
 
 
 class Neighbourhood(ABC):
@@ -17,6 +19,14 @@ class Neighbourhood(ABC):
     @abstractmethod
     def world_of(self, workflow_id: str) -> Any:
         """The world of an incident, by its workflow's id."""
+
+    @property
+    def meetings(self) -> list[Callable[..., Any]]:
+        """These, and those that are always the real ones: they ask the real Temporal."""
+        return [
+            self.open, self.take_turn, self.give_back, self.count, NeighbouringIncidents().end,
+            Freezing().tell, Freezing().look, AutonomyLedger().level, Weeks().gather,
+        ]  # fmt: skip
 
     @activity.defn(name="incidents.open")
     async def open(self, ask: OpenIncidents) -> Any:

@@ -18,11 +18,8 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.alerts import Alert, Notice, incident_id
-from activities.autonomy import AutonomyLedger
 from activities.errors import Ambiguous, Refused, Unavailable
-from activities.freezing import Freezing
 from activities.incidents import Incidents
-from activities.neighbours import NeighbouringIncidents
 from activities.record import Record
 from activities.verification import Condition, Sample, Verdict, Verification, Watch
 from activities.words import Risk, Severity
@@ -41,6 +38,7 @@ from workflows.post_incident import PostIncident
 from workflows.procedures import PROCEDURES
 from workflows.procedures.base import Given, Procedure
 from workflows.sandbox import runner
+from workflows.weekly import WeeklySummary
 
 EVERY_RISK = tuple(Risk)
 PEOPLE = {
@@ -412,17 +410,13 @@ class Town(Neighbourhood):
         own: dict[str, Any] = {"activities": [self.anything]}
         if queue is Queue.INCIDENTS:
             own = {
-                "workflows": [Incident, PostIncident, Coordinator, Autonomy],
+                "workflows": [Incident, PostIncident, Coordinator, Autonomy, WeeklySummary],
                 "activities": [self.consult],
                 "activity_executor": self._threads,
                 "workflow_runner": runner(),
             }
         if queue is Queue.PROBES:
-            own["activities"] = [
-                self.anything, self.watch, self.earlier, self.open, NeighbouringIncidents().end,
-                self.take_turn, self.give_back, Freezing().tell, Freezing().look,
-                AutonomyLedger().level, self.count,
-            ]  # fmt: skip
+            own["activities"] = [self.anything, self.watch, self.earlier, *self.meetings]
         # A time-out for shutting down: an activity of a test that has failed may wait for ever.
         worker = Worker(
             self.env.client,
