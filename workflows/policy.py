@@ -99,8 +99,9 @@ class Policy(Order):
     phones: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Whose phones ring beside a page of high urgency: names by level, tokens are settings."""
     preapproved: tuple[Preapproval, ...] = ()
-    """Steps that need no asking, as ``activity@target``; counts in guarded and autonomous
-    mode."""
+    """Steps that need no asking, as ``activity@target``, in guarded and autonomous mode.
+
+    What always asks still does: nobody could see beforehand what makes it dubious now."""
     verify_seconds: Seconds = 300
     verify_every_seconds: Seconds = 15
     good_looks: int = Field(default=3, ge=1)
@@ -177,10 +178,10 @@ class Policy(Order):
         """Say who decides about *step* (PROCEDURES, "Policy: who decides")."""
         if self.mode is Mode.OBSERVE:
             return Verdict.NEVER
-        if f"{step.activity}@{step.target}" in self.preapproved:
-            return Verdict.ACT
         if step.asks is Asks.ALWAYS:
             return Verdict.ASK
+        if f"{step.activity}@{step.target}" in self.preapproved:
+            return Verdict.ACT
         costly = step.risk in (Risk.OUTAGE, Risk.DESTRUCTIVE)
         if step.asks is Asks.NEVER and not (costly and severity is not Severity.CRITICAL):
             return Verdict.ACT
