@@ -45,7 +45,7 @@ async def test_several_switches_are_set_in_one_restart_and_put_back(machine):
 
     assert before.values == {Switch.DATABASE_POOL_MAX: "20", Switch.IN_MEMORY_CACHE: None}
     assert [line for line in machine.ran if line.startswith("env ")] == [
-        f"env DB_POOL_MAX=50 USE_IN_MEMORY_CACHE=true pm2 restart {APP} --update-env"
+        f"env DB_POOL_MAX=50 USE_IN_MEMORY_CACHE=true pm2 reload {APP} --update-env"
     ]
     assert done.changed
 
@@ -61,6 +61,20 @@ async def test_switches_whose_answer_was_lost_are_set_once(machine, lost):
 
     with pytest.raises(Ambiguous):
         await run(switches(machine).set, POOL, before)
+    done = await run(switches(machine).set, POOL, before, attempt=2)
+
+    assert done.changed
+    assert [each.restarts for each in machine.instances] == [1, 1, 1]
+
+
+async def test_switches_that_are_on_their_way_are_looked_at_again(machine):
+    before = await run(switches(machine).set_read, POOL)
+    busy = "[PM2][ERROR] Reload already in progress, please try again in 12 seconds\n"
+    machine.answers["env "] = (1, "", busy)
+
+    with pytest.raises(Ambiguous, match="being reloaded already"):
+        await run(switches(machine).set, POOL, before)
+    del machine.answers["env "]
     done = await run(switches(machine).set, POOL, before, attempt=2)
 
     assert done.changed

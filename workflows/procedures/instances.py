@@ -59,6 +59,7 @@ class ActsOnInstances(Procedure):
             asks=asks,
             undo=True,
             restarts=True,
+            apply_seconds=300,
         )
 
     def rolling_restart(

@@ -129,7 +129,7 @@ pm2 reload pravado-api                        # one instance after the other
         by_hand=LOOK_AT_API + """\
 pm2 scale pravado-api 10                      # only if the database is NOT what is slow
 # circuit breaker, in one restart of each instance:
-NON_CRITICAL_LLM_OFF=true SERVE_CACHED=true pm2 restart pravado-api --update-env
+NON_CRITICAL_LLM_OFF=true SERVE_CACHED=true pm2 reload pravado-api --update-env
 """ + MAINTENANCE,
     ),
     Situations(

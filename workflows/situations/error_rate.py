@@ -119,7 +119,7 @@ psql "$DATABASE_URL" -c "SELECT state, application_name, count(*) FROM pg_stat_a
        GROUP BY 1, 2 ORDER BY 3 DESC"
 psql "$DATABASE_URL" -c "SELECT pg_terminate_backend(PID)"   # of one that idles in a transaction
 # never more than max_connections leaves for all instances together:
-DB_POOL_MAX=50 DB_CONNECT_TIMEOUT_MS=5000 pm2 restart pravado-api --update-env
+DB_POOL_MAX=50 DB_CONNECT_TIMEOUT_MS=5000 pm2 reload pravado-api --update-env
 """,
     ),
 )  # fmt: skip
