@@ -62,6 +62,12 @@ from tests.procedures.slow_api import (
             id="memory that grows after a start is no leak",
         ),
         pytest.param(
+            FINE | {"slope": value(10 * MIB / 3600)},
+            [RESTART],
+            "no clear cause",
+            id="memory that grows by a fortieth an hour is no leak",
+        ),
+        pytest.param(
             FINE | {"slope": value(1000.0), "capacity": capacity(memory_available_bytes=900 * MIB)},
             [RESTART],
             "memory grows",

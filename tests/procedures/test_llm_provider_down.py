@@ -130,6 +130,11 @@ def test_what_is_done_when_a_provider_leaves_calls_unanswered(found, expected):
             "nothing says how the platform's calls",
             id="no figures of it",
         ),
+        pytest.param(
+            {"failing": series("provider", openai=0.1, anthropic=0.0)},
+            "does not answer us, and only 10% of the platform's calls to it fail",
+            id="it answers the API, and not us: one word against the other",
+        ),
         pytest.param({"anthropic": None}, "Anthropic is not known", id="the other is not known"),
         pytest.param(
             {"anthropic": look("anthropic", Standing.UNCLEAR)},
