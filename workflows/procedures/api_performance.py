@@ -73,7 +73,7 @@ class HighAPILatency(SeesLatency):
     recovered = Below(
         expression=promql.API_P95, threshold=0.5, unit="s", traffic=promql.API_RATE, floor=0.1
     )
-    uses = _USES
+    uses = (*_USES, "llm_first_percent", "llm_failing_ratio", "llm_hold_seconds")
 
     def plan(self, alert: Alert, seen: Evidence) -> Ladder:
         """Treat each cause that the evidence shows; without one, propose a rolling restart."""
