@@ -112,8 +112,11 @@ class HostHealth(Answer):
     @property
     def summary(self) -> str:
         """The instances in a line."""
-        states = (f"{each.id}: {each.trouble.value or 'answers'}" for each in self.instances[:12])
-        return ", ".join(states)
+        first = self.instances[:12]
+        return ", ".join(
+            f"instance {each.id} " + (f"fails: {each.trouble.value}" if each.trouble else "answers")
+            for each in first
+        )
 
 
 class ApiHealth:

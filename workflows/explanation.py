@@ -204,7 +204,8 @@ def told(severity: SeverityPolicy) -> Iterator[str]:
         yield f"{level} is called after {words(number * after)} without an acknowledgement"
     if severity.update_seconds is not None:
         yield f"Slack hears something at least every {words(severity.update_seconds)}"
-    yield f"a question waits {words(severity.question_seconds)}, then the next level is asked"
+    waits = words(severity.question_seconds)
+    yield f"a question waits {waits}, then the next level is asked; after {waits} more it means no"
 
 
 def _response(these: Situations, one: Situation, given: Given, policy: Policy) -> Response:

@@ -202,7 +202,7 @@ def test_the_two_steps_are_one_change_that_goes_back_once_it_is_well():
         assert step.undo_hold_seconds == 1800
         assert step.cool_down_seconds == 1800, "at most one flip in half an hour"
     assert first.effect == (
-        "send 10 % of the LLM calls to Anthropic: set LLM routing from costOptimized to "
+        "send 10 % of the LLM calls to Anthropic: set “LLM routing” from costOptimized to "
         "split:anthropic:10, which restarts all 2 instances of pravado-api once"
     )
 

@@ -155,7 +155,8 @@ def test_the_cache_in_memory_is_disruptive_and_undone_once_redis_is_back():
     switch = the(redis(), SWITCH)
 
     assert switch.effect == (
-        "set in-memory cache from false to true, which restarts all 2 instances of pravado-api once"
+        "set “in-memory cache” from false to true, "
+        "which restarts all 2 instances of pravado-api once"
     )
     assert (switch.risk, switch.undo, switch.restarts) == (Risk.DISRUPTIVE, True, True)
     assert switch.order["values"] == {"in-memory cache": "true"}

@@ -86,8 +86,8 @@ def test_switches_are_shown_before_and_after():
     first, second = switches(latency(LLM))
 
     assert first.effect == (
-        "send 10 % of the LLM calls to Anthropic: set LLM routing from costOptimized to "
-        "split:anthropic:10, LLM time-out (ms) from 30000 to 10000, which restarts all 2 "
+        "send 10 % of the LLM calls to Anthropic: set “LLM routing” from costOptimized to "
+        "split:anthropic:10, “LLM time-out (ms)” from 30000 to 10000, which restarts all 2 "
         "instances of pravado-api once"
     )
     assert second.effect == (

@@ -133,7 +133,8 @@ def test_no_look_at_all_is_neither_health_nor_an_outage():
     planned = supabase(from_worker=None, from_host=None, status=None)
 
     assert activities(planned) == []
-    assert "cannot ask" in planned.cause
+    assert planned.cause == "whether the database answers could not be seen from either side"
+    assert "Please look from both sides" in planned.when_out
 
 
 def test_a_database_that_answers_both_sides_is_left_alone():

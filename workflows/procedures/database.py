@@ -53,6 +53,13 @@ class SupabaseDown(RidesOutDatabaseOutage):
             )  # fmt: skip
             cause = "the database is not seen to be down from both sides, so nothing is done alone"
             return Ladder(cause, shown, findings, _WAITING)
+        if seen[self.from_worker] is None and seen[self.from_host] is None:
+            return Ladder(
+                cause="whether the database answers could not be seen from either side",
+                findings=findings,
+                when_out="Please look from both sides, and show the maintenance page if it is down "
+                "from both.",
+            )
         return Ladder(
             cause="the database is not seen to be down: whoever asks it is refused, or cannot ask",
             findings=findings,
