@@ -142,11 +142,18 @@ class Steps:
             step.said = f"left in place: {reason} holds it too, and undoes it in the end"
             case.note("step", f"{step.effect}: {step.said}", tell=True)
             return True
+        if leave is Leave.LEFT:
+            step.left = f"{reason} held it too, is over, and has left it to people"
+            case.record.findings.append(f"still in place: {step.effect} ({step.left})")
+            case.note("step", f"{step.effect}: left in place, {step.left}", tell=True)
+            return False
         if leave is not Leave.GO:
             case.note("step", f"its undo waits its turn, {reason}: {step.effect}", tell=True)
             return False
+        counted = len(step.restarted_at)
         undone = await self._put_back_what_was(step)
-        await self._leases.give_back(step, undo=True)
+        maybe = len(step.restarted_at) > counted
+        await self._leases.give_back(step, undo=True, maybe=maybe)
         return undone
 
     async def _put_back_what_was(self, step: PlannedStep) -> bool:
