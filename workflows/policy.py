@@ -133,7 +133,7 @@ class Policy(Order):
     ui: str = ""
     """Base address of the Temporal UI for links, with the namespace."""
     links: dict[str, str] = Field(default_factory=dict)
-    """Dashboards named in messages: name to address."""
+    """Dashboards of every incident: name to address, with ``{service}``, ``{environment}``."""
     run_events: int = Field(default=4000, ge=200)
     """History events after which the incident continues as new from its next quiet point."""
 

@@ -14,6 +14,7 @@ from activities.record import Facts
 from activities.verification import Answering, Below, Condition, Every
 from activities.words import Severity
 from workflows import promql
+from workflows.procedures.dashboards import dashboards
 from workflows.procedures.given import Given
 from workflows.procedures.ladder import Cause, Ladder, Step, step
 from workflows.procedures.probes import Evidence, Probe, activity_name
@@ -107,6 +108,7 @@ class Procedure(ABC):
             version=_version(),
             thresholds=thresholds,
             alert_lags_seconds=self.alert_lags_seconds,
+            links=dashboards(self.probes(), self.given),
         )
 
 
