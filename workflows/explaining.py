@@ -73,8 +73,7 @@ class Explaining:
         record = self._record
         offered = self._offered()
         free = record.phase in _FREE_TO_JOIN and not (
-            record.people.acknowledged_by
-            or record.people.taken_over_by
+            record.stands_alone  # its word may have come before it stood up
             or record.explained_by
             or any(step.started_at for step in record.steps)
         )
@@ -104,9 +103,10 @@ class Explaining:
             waiting.cancel()
         ended = await self._outcome(waiting)
         if self._concerns_people():
-            record.explained_by = "" if record.resolution is None else record.explained_by
             if record.resolution is None:
+                cause, record.explained_by = record.explained_by, ""
                 case.enter(Phase.MITIGATING)
+                await self._say(cause, Relates.LEFT)
         elif not record.firing:
             case.enter(Phase.SETTLING)
         elif ended is None:
@@ -135,7 +135,10 @@ class Explaining:
 
     async def _join(self, cause: str, title: str) -> bool:
         case, record = self._case, self._record
-        if not await self._say(cause, Relates.JOINED):
+        if self._somebodys() or not await self._say(cause, Relates.JOINED):
+            return False
+        if self._somebodys():  # by now
+            await self._say(cause, Relates.LEFT)
             return False
         record.explained_by = cause
         case.note("alert", f"{title} explains it: it joins {cause}", tell=True)
@@ -154,6 +157,10 @@ class Explaining:
         case.note("alert", f"it stands on its own again: {reason}", tell=True)
         case.enter(Phase.OPENING)
         case.changed(root=True)
+
+    def _somebodys(self) -> bool:
+        """Whether a person is on it: it is not taken away from them."""
+        return bool(self._record.people.acknowledged_by) or self._concerns_people()
 
     def _concerns_people(self) -> bool:
         return self._record.resolution is not None or bool(self._record.people.taken_over_by)

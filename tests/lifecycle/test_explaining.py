@@ -9,6 +9,7 @@ from activities.causes import EXPLAINS, causes_of
 from activities.record import Phase
 from activities.words import Severity
 from tests.lifecycle.world import POLICY, Story, Town, World, alert
+from workflows.relations import Relates, Relation
 
 PATIENT = POLICY.model_copy(update={"symptom_hold_seconds": 30.0})
 
@@ -116,6 +117,26 @@ async def test_it_stands_up_when_its_cause_is_in_peoples_hands_who_see_both(
     assert "CriticalAPIErrorRate stands on its own again" in cause.world.said
 
 
+async def test_a_late_word_of_its_cause_does_not_make_it_join_once_more(
+    town: Town, somewhere
+) -> None:
+    cause = await redis_fails(town, somewhere)
+    symptom = await fire(town, "CriticalAPIErrorRate", somewhere)
+    await joined(symptom, cause)
+    # Both have looked at once: the symptom had joined before it was told to.
+    word = Relation(kind=Relates.EXPLAINS, id=cause.id, title="RedisConnectionFailure")
+    await symptom.handle.signal("related", word)
+
+    await cause.act("take-over")
+    await cause.pass_time(minutes=6)
+    await symptom.pass_time(minutes=1)
+
+    record = await symptom.until(lambda r: r.stands_alone and r.phase is not Phase.OPENING)
+    joins = [entry for entry in record.timeline if "it joins" in entry.text]
+    assert (len(joins), record.explained_by) == (1, "")
+    assert symptom.world.pages[0] == ("on-call", "high")
+
+
 async def test_a_critical_symptom_holds_its_page_for_a_cause_that_comes_after_it(
     town: Town, somewhere
 ) -> None:
@@ -127,6 +148,20 @@ async def test_a_critical_symptom_holds_its_page_for_a_cause_that_comes_after_it
 
     await joined(symptom, cause)
     assert not symptom.world.pages
+
+
+async def test_what_somebody_acknowledged_while_its_page_was_held_stays_with_them(
+    town: Town, somewhere
+) -> None:
+    symptom = await fire(town, "CriticalAPIErrorRate", somewhere)
+    await symptom.pass_time(seconds=5)
+    await symptom.act("acknowledge")
+    await redis_fails(town, somewhere)
+
+    record = await symptom.pass_time(seconds=40)
+
+    assert (record.explained_by, record.people.acknowledged_by) == ("", "dana")
+    assert record.clocks.renew_at is not None
 
 
 async def test_without_a_cause_it_pages_when_it_has_waited_long_enough(
@@ -201,6 +236,7 @@ async def test_whoever_takes_a_symptom_over_has_it(town: Town, somewhere) -> Non
 
     record = await symptom.until(lambda r: r.phase is Phase.WATCHING)
     assert (record.explained_by, record.people.taken_over_by) == ("", "dana")
+    await cause.until(lambda r: not r.symptoms)
 
 
 async def test_a_symptom_that_fires_again_while_it_settles_is_a_symptom_still(
