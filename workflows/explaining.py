@@ -105,6 +105,7 @@ class Explaining:
         if self._concerns_people():
             if record.resolution is None:
                 cause, record.explained_by = record.explained_by, ""
+                case.start_clocks()
                 case.enter(Phase.MITIGATING)
                 await self._say(cause, Relates.LEFT)
         elif not record.firing:

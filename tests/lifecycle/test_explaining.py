@@ -202,6 +202,28 @@ async def test_a_symptom_that_was_paged_joins_a_cause_that_comes_later_and_its_p
     assert (await symptom.record()).clocks.escalate_at is None
 
 
+async def test_a_page_that_gets_through_late_wakes_nobody_up_the_chain_of_a_symptom(
+    town: Town, somewhere
+) -> None:
+    ways = {name: asyncio.Event() for name in ("pagerduty.page", "slack.post_root")}
+    hang = {"slow": {"prometheus.value": asyncio.Event(), **ways}}
+    symptom = await fire(town, "HighAPILatency", somewhere, severity=Severity.WARNING, **hang)
+    await symptom.until(lambda r: r.phase is Phase.INVESTIGATING)
+    cause = await redis_fails(town, somewhere)
+    await symptom.until(lambda r: bool(r.explained_by_offer))
+    hang["slow"]["prometheus.value"].set()
+    await joined(symptom, cause)
+
+    for way in ways.values():
+        way.set()
+    await symptom.until(lambda r: r.paged_at is not None and not r.paged)
+    await symptom.pass_time(hours=1)
+
+    record = await symptom.record()
+    assert (record.phase, record.people.level) == (Phase.JOINED, 0)
+    assert len(symptom.world.pages) == 1
+
+
 async def test_what_somebody_has_acknowledged_or_changed_is_not_taken_away_from_them(
     town: Town, somewhere
 ) -> None:
@@ -236,6 +258,7 @@ async def test_whoever_takes_a_symptom_over_has_it(town: Town, somewhere) -> Non
 
     record = await symptom.until(lambda r: r.phase is Phase.WATCHING)
     assert (record.explained_by, record.people.taken_over_by) == ("", "dana")
+    assert record.clocks.update_at is not None, "from now on it owes people its updates"
     await cause.until(lambda r: not r.symptoms)
 
 
