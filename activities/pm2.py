@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities import commands
@@ -18,6 +18,7 @@ from activities.supervisor import Process, Processes, Releases
 
 _LOG_BYTES = 4 * 1024
 _UNDER_WAY = "already in progress"
+_LOCKED = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ class Pm2:
 
     def _replaced(self, ran: Ran) -> None:
         if ran.status and _UNDER_WAY in plain(ran.out + ran.err):
-            raise Ambiguous(f"{self._app} is being reloaded already: look again")
+            # The lock of a pm2 that was killed over it stays for 30 s.
+            raise Ambiguous(f"{self._app} is being reloaded already: look again", wait=_LOCKED)
         ran.must()
 
     @property

@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 
 import httpx
 import pytest
 
 from activities.changes import Targets
+from activities.errors import Ambiguous
 from activities.health import Health
 from activities.host import Host, HostNames
 from activities.pace import Pace
@@ -104,6 +106,15 @@ async def test_somebody_answers_all_the_time_while_switches_are_set(api):
             assert (await run(switches.set, slow, before)).changed
 
         assert max(later - at for at, later in pairwise(answered)) < 1.2
+
+
+async def test_a_pm2_that_was_killed_over_a_reload_is_waited_for_and_not_taken_for_a_refusal(api):
+    host, _ = api
+    lock = Path(host.environment["PM2_HOME"]) / "reload.lock"
+    lock.write_text(str(time.time_ns() // 1_000_000))
+
+    with pytest.raises(Ambiguous, match="being reloaded already"):
+        await Pm2(host.ssh, APP).restart_with({"DB_POOL_MAX": "50"})
 
 
 async def test_a_real_pm2_is_listed_scaled_switched_restarted_and_put_back(api):

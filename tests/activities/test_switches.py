@@ -1,5 +1,6 @@
 import itertools
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from activities.pm2 import Pm2
 from activities.switches import DECLARED, SetSwitches, Switch, Switches
 from tests.activities.attempts import run
 from tests.activities.scripted_host import APP, ScriptedHost, scripted_host
+from workflows.efforts import CHANGE
 
 QUICK = Pace(poll_seconds=0.02, ready_seconds=0.4, settle_seconds=0.05, ramp_seconds=0.02)
 VARIABLES = [declared.variable for declared in DECLARED.values()]
@@ -72,8 +74,12 @@ async def test_switches_that_are_on_their_way_are_looked_at_again(machine):
     busy = "[PM2][ERROR] Reload already in progress, please try again in 12 seconds\n"
     machine.answers["env "] = (1, "", busy)
 
-    with pytest.raises(Ambiguous, match="being reloaded already"):
+    with pytest.raises(Ambiguous, match="being reloaded already") as raised:
         await run(switches(machine).set, POOL, before)
+    waits = raised.value.next_retry_delay
+    assert waits is not None
+    attempts = CHANGE["retry_policy"].maximum_attempts
+    assert (attempts - 1) * waits > timedelta(seconds=30), "so long a dead pm2 keeps its lock"
     del machine.answers["env "]
     done = await run(switches(machine).set, POOL, before, attempt=2)
 
