@@ -120,6 +120,8 @@ class Facts(Kept):
     thresholds: dict[str, float] = Field(default_factory=dict)
     alert_lags_seconds: float = 0.0
     """How long its alert may fire on after all is well: what it looks back over."""
+    back_after_seconds: float = 0.0
+    """How long it is well behind a maintenance page before users return; 0: the settling time."""
     links: dict[str, str] = Field(default_factory=dict)
     """Dashboards of what it looks at: name to address."""
 

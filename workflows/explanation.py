@@ -155,7 +155,10 @@ def explained(procedure: type[Procedure], given: Given, policy: Policy) -> Expla
         rule=rule,
         severity=facts.severity + (" (ours)" if "severity" in rule.ours else ""),
         decision=(inspect.getdoc(procedure.plan) or "").splitlines()[0],
-        recovered=tuple(recovered(facts.condition, "(ours)" if "threshold" in rule.ours else "")),
+        recovered=(
+            *recovered(facts.condition, "(ours)" if "threshold" in rule.ours else ""),
+            *_before_users_return(facts),
+        ),
         looks=tuple(probe.why for probe in consulted.probes()),
         responses=tuple(_without(each, always, at_last) for each in met),
         always=tuple(each for each in (seen[0].findings if seen else ()) if each in always),
@@ -186,6 +189,11 @@ def recovered(condition: Condition, ours: str = "") -> Iterator[str]:
         floor = f", with traffic over {condition.floor:g} a second" if condition.traffic else ""
         measured = _MEASURED.get(asked, condition.expression)
         yield f"{measured} is under {bound}{floor}"
+
+
+def _before_users_return(facts: Facts) -> Iterator[str]:
+    if facts.back_after_seconds:
+        yield f"all of it for {words(facts.back_after_seconds)}, before users are let in again"
 
 
 def told(severity: SeverityPolicy) -> Iterator[str]:

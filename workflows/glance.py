@@ -113,7 +113,7 @@ def eta(record: Record, policy: Policy) -> str:
     ):
         return f"{words(policy.verify_seconds * policy.pace)} if the present step helps"
     if record.phase in (Phase.SETTLING, Phase.UNDOING):
-        return f"recovered; settling for {words(policy.settle_seconds * policy.pace)}"
+        return f"recovered; settling for {words(policy.settling_seconds(record) * policy.pace)}"
     return "unknown"
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from activities.record import Asks, PlannedStep
+from activities.record import Asks, PlannedStep, Record
 from activities.words import Mode, Order, Risk, Severity, Urgency
 
 Seconds = Annotated[float, Field(gt=0, le=31 * 24 * 3600, allow_inf_nan=False)]
@@ -160,6 +160,12 @@ class Policy(Order):
     def seconds(self, real: float) -> timedelta:
         """Turn seconds of real life into this policy's pace."""
         return timedelta(seconds=real * self.pace)
+
+    def settling_seconds(self, record: Record) -> float:
+        """Say how long *record* must stay well; behind a page, where users wait, maybe less."""
+        sooner = record.facts.back_after_seconds if record.facts and record.behind else 0.0
+        settle = min(sooner or self.settle_seconds, self.settle_seconds)
+        return max(settle, self.verify_every_seconds)
 
     def together(self, target: str) -> tuple[str, ...]:
         """Name what must not be changed while *target* is: what it stands on, and what on it."""

@@ -41,16 +41,17 @@ class Settling:
 
     async def settle(self) -> None:
         """Watch whether it stays well; then undo, or close."""
-        case, record, policy = self._case, self._record, self._case.policy
+        case, record = self._case, self._record
         record.recovered_at = record.recovered_at or case.now
-        ends = case.after(policy.settle_seconds)
+        seconds = case.policy.settling_seconds(record)
+        ends = case.after(seconds)
         case.enter(Phase.SETTLING, "close, if it stays well", ends)
         if record.facts is None:
             await until(self._unsettled, ends, "Every alert is resolved: settling")
             outcome, said = Outcome.RECOVERED, "every alert is resolved"
         else:
             verdict = await self._watcher.watch(
-                "Settling", policy.settle_seconds, hold=True, interrupted=self._unsettled
+                "Settling", seconds, hold=True, interrupted=self._unsettled
             )
             outcome = verdict.outcome if verdict else Outcome.NOT_RECOVERED
             said = verdict.said if verdict else "it fires again"

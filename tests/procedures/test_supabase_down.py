@@ -75,6 +75,8 @@ def test_behind_the_page_the_order_is_reached_whole_and_usable():
 def test_it_is_over_when_both_sides_answer_and_the_data_are_whole():
     facts = consult("SupabaseDown").facts
 
+    assert facts.back_after_seconds == 300, "five minutes of it, and users are let in again"
+
     assert [each.checks for each in facts.condition.conditions] == [
         ("postgres.select", "host.database_ping"),
         ("postgres.assertions",),

@@ -47,6 +47,8 @@ class Procedure(ABC):
     """The numbers of the settings that `plan` decides by."""
     alert_lags_seconds: ClassVar[float] = 0.0
     """How long its alert may fire on after all is well: what it looks back over."""
+    back_after_seconds: ClassVar[float] = 0.0
+    """How long it is well behind a maintenance page before users return; 0: the settling time."""
 
     def __init__(self, given: Given) -> None:
         self.given = given
@@ -108,6 +110,7 @@ class Procedure(ABC):
             version=_version(),
             thresholds=thresholds,
             alert_lags_seconds=self.alert_lags_seconds,
+            back_after_seconds=self.back_after_seconds,
             links=dashboards(self.probes(), self.given),
         )
 

@@ -24,6 +24,7 @@ class SupabaseDown(RidesOutDatabaseOutage):
     impact = "All users are affected: nothing can be read or saved."
     section = "supabase-down"
     recovered = Every(conditions=(BOTH_SIDES, WHOLE))
+    back_after_seconds = 300
 
     def plan(self, alert: Alert, seen: Evidence) -> Ladder:
         """Down from both sides: keep users away at once, write to support, watch until it is back.
