@@ -245,6 +245,8 @@ class Record(Kept):
     """Id of the incident whose symptom this is; it takes no steps and wakes nobody meanwhile."""
     explained_by_offer: str = ""
     """Alert and id of an incident that has said to explain this one, until that is looked at."""
+    cause_over: bool = False
+    """That incident is over: what is not well a settling time later is not explained by it."""
     stands_alone: bool = False
     """It was taken for a symptom once, and outlived its cause or was shown to people with it."""
     symptoms: dict[str, str] = Field(default_factory=dict)

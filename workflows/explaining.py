@@ -83,6 +83,11 @@ class Explaining:
     async def along(self) -> None:
         """Go along with the cause for one quiet interval."""
         case, record = self._case, self._record
+        # Its alert has ended, but it did not settle: it waits for its cause, and looks again.
+        silent = not record.firing
+        if silent and record.cause_over:
+            await self._stand_up(f"{record.explained_by} is over, and it is not well")
+            return
         case.enter(Phase.JOINED, f"watch whether {record.explained_by} explains it")
         every = case.policy.seconds(case.policy.watch_every_seconds)
         quiet = case.after(case.policy.quiet_seconds)
@@ -95,7 +100,7 @@ class Explaining:
             ),
         )
         await until(
-            lambda: waiting.done() or self._concerns_people() or not record.firing,
+            lambda: waiting.done() or self._concerns_people() or silent == bool(record.firing),
             quiet,
             f"A symptom of {record.explained_by}",
         )
@@ -108,7 +113,7 @@ class Explaining:
                 case.start_clocks()
                 case.enter(Phase.MITIGATING)
                 await self._say(cause, Relates.LEFT)
-        elif not record.firing:
+        elif not (silent or record.firing) or (silent and ended is None):
             case.enter(Phase.SETTLING)
         elif ended is None:
             await self._reconciliation.compare()
@@ -120,7 +125,7 @@ class Explaining:
     async def _outlives(self) -> None:
         """Give the symptom as long as a step to go after its cause."""
         case, record = self._case, self._record
-        cause = record.explained_by
+        cause, record.cause_over = record.explained_by, True
         case.note("alert", f"{cause} is over: this should go too")
         await until(
             lambda: not record.firing or self._concerns_people(),
@@ -141,7 +146,7 @@ class Explaining:
         if self._somebodys():  # by now
             await self._say(cause, Relates.LEFT)
             return False
-        record.explained_by = cause
+        record.explained_by, record.cause_over = cause, False
         case.note("alert", f"{title} explains it: it joins {cause}", tell=True)
         # Whoever was woken by it has the cause's page.
         case.follow_pages("resolve")

@@ -62,7 +62,8 @@ class Settling:
             self._reconciliation.drop_missing()
         if record.resolution is not None:
             return
-        if record.explained_by and record.refired:
+        if record.explained_by and (record.refired or outcome is not Outcome.RECOVERED):
+            # It is not well, as long as its cause is not: for that it takes no step of its own.
             record.refired = False
             case.enter(Phase.JOINED)
             return

@@ -280,6 +280,58 @@ async def test_a_symptom_that_fires_again_while_it_settles_is_a_symptom_still(
     assert not symptom.world.pages
 
 
+async def planned_and_joined(town: Town, somewhere: str) -> tuple[Story, Story]:
+    """A symptom that had a plan with a step when its cause came."""
+    hang = asyncio.Event()
+    symptom = await fire(
+        town, "HighAPILatency", somewhere, severity=Severity.WARNING,
+        rate={"now": 300.0, "before": 100.0}, slow={"prometheus.value": hang},
+    )  # fmt: skip
+    await symptom.until(lambda r: r.paged_at is not None)
+    cause = await redis_fails(town, somewhere)
+    await symptom.until(lambda r: bool(r.explained_by_offer))
+    hang.set()
+    await joined(symptom, cause)
+    return symptom, cause
+
+
+@pytest.mark.parametrize("well", [False, None], ids=["unwell", "unseen"])
+async def test_a_symptom_that_falls_silent_and_is_not_well_takes_no_step_of_its_own(
+    town: Town, somewhere, well
+) -> None:
+    symptom, cause = await planned_and_joined(town, somewhere)
+    symptom.world.up = well
+    pages = len(symptom.world.pages)
+
+    await symptom.over()
+    await symptom.pass_time(minutes=30)
+
+    record = await symptom.record()
+    assert symptom.world.changes == []
+    assert len(symptom.world.pages) == pages
+    assert (record.phase in (Phase.JOINED, Phase.SETTLING), record.explained_by) == (
+        True, cause.id,
+    )  # fmt: skip
+
+
+async def test_a_silent_symptom_that_is_not_well_after_its_cause_is_handled_as_what_it_is(
+    town: Town, somewhere
+) -> None:
+    symptom, cause = await planned_and_joined(town, somewhere)
+    await symptom.over()
+    await symptom.pass_time(minutes=10)
+
+    cause.world.up = True
+    await cause.over()
+    await cause.ends()
+    await symptom.pass_time(minutes=30)
+
+    record = await symptom.record()
+    assert (record.explained_by, record.stands_alone) == ("", True)
+    assert symptom.world.changes
+    assert record.resolution is None
+
+
 async def test_when_temporal_cannot_be_asked_it_is_handled_as_what_it_is(
     town: Town, somewhere, world: World
 ) -> None:
