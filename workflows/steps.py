@@ -27,6 +27,7 @@ _FINAL = frozenset({"Refused", "Gone", "NotConfigured", "NotFoundError"})
 _MOST_UNDO_TRIES = 3
 _MAY_PASS = frozenset({"Unavailable", "Throttled", "Timeout", "NoWorker"})
 _GIVE_UP_READING = 300.0
+_TURN_AGAIN = 60.0
 
 
 class Steps:
@@ -213,9 +214,12 @@ class Steps:
             said = f"not put back: {step.target} was restarted as often as may be: {step.effect}"
             case.note("step", said, tell=True)
             return False
-        step.put_back, step.before = True, None
+        step.put_back, step.before, step.read_failed_at = True, None, None
         case.note("step", f"the alert came back: {step.effect} is put back once", tell=True)
-        taken = await self.take(step, stopped)
+        while not (taken := await self.take(step, stopped)) and step.read_failed_at:
+            if stopped() or step.state is not StepState.UNDONE:
+                break
+            await until(stopped, case.after(_TURN_AGAIN), f"Its turn to be put back: {step.effect}")
         if not taken and stopped():
             step.put_back, step.before, step.state = False, before, StepState.UNDONE
         return taken

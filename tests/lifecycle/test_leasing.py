@@ -163,3 +163,22 @@ async def test_a_coordinator_that_does_not_answer_holds_up_no_repair(
 
     assert world.count("host.restart_service") == 1
     assert any("the coordinator could not be asked" in entry.text for entry in record.timeline)
+
+
+async def test_what_is_put_back_waits_its_turn_too(town: Town, world: World) -> None:
+    world.library, world.cures = library(drill(scale())), {"processes.scale": True}
+    story = await town.fire(alert("HighDrill"), policy=QUICK, world=world)
+    await story.until(lambda r: r.phase is Phase.VERIFYING)
+    await story.pass_time(minutes=2)
+    await story.over()
+    while "processes.scale.undo" not in world.changes:
+        await story.pass_time(seconds=15)
+    later = {"granted": False, "later": True, "why": "another is changing it"}
+    answers = iter([later, later])
+    world.answers["coordination.take_turn"] = lambda ask: next(answers, {"granted": True})
+    world.up = False
+
+    record = await story.pass_time(minutes=4)
+
+    assert world.changes == ["processes.scale", "processes.scale.undo", "processes.scale"]
+    assert "Still in place: scale to 5" in record.asks, "and a person decides about it"
