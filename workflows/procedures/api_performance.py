@@ -12,6 +12,7 @@ from workflows.procedures.base import Cause, Evidence, Ladder, Probe
 from workflows.procedures.circuit import BreaksCircuit
 from workflows.procedures.dependencies import StandsOn
 from workflows.procedures.deployments import RollsBack
+from workflows.procedures.host_use import SeesHostUse
 from workflows.procedures.indexing import MakesIndexes
 from workflows.procedures.lasting import ShieldsUsers
 from workflows.procedures.leaking import FreesMemory
@@ -39,6 +40,8 @@ class SeesLatency(
     routes = Probe(
         Prometheus.series, SeriesQuery(expression=promql.SLOWEST_ROUTES), why="ten slowest routes"
     )
+    # A restart loses it: a short profile of what the processors do stands in the record first.
+    busiest = SeesHostUse.busiest
 
     def database_slow(self, seen: Evidence) -> Cause | None:
         """Make the indexes that the evidence supports, where a type of query is slow."""

@@ -20,6 +20,7 @@ from workflows.situations.releases import history
 from workflows.situations.usual import (
     GIB,
     MIB,
+    busiest,
     capacity,
     connections,
     instances,
@@ -73,6 +74,7 @@ API = {
     "releases": history(),
     "transactions": Transactions(transactions=()),
     "issues": Issues(issues=()),
+    "busiest": busiest(40.0, 38.0),
     "reach": Selected(answered=True, took_seconds=0.01),
     "reach_from_host": Selected(answered=True),
     "from_worker": Pong(answered=True, milliseconds=1.0),

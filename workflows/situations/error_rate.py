@@ -18,7 +18,7 @@ from workflows.situations.base import Situation, Situations, asked_by
 from workflows.situations.by_hand import LOOK_AT_API, MAINTENANCE
 from workflows.situations.database import ANSWERS, LEFT_OPEN, held, silent, supabase
 from workflows.situations.releases import BAD, WITH_MIGRATIONS, history
-from workflows.situations.usual import instances, series, value
+from workflows.situations.usual import busiest, instances, series, value
 
 _SAID = "ERROR uncaughtException: Cannot read properties of undefined"
 FAILING = API | {
@@ -29,6 +29,7 @@ FAILING = API | {
         series=(Series(labels={"status": "500", "route": "/api/dashboard"}, value=1.8),)
     ),
     "logs": Logs(text=_SAID, lines=1),
+    "busiest": busiest(40.0, 38.0),
 }
 _REFUSED = "connection refused"
 _NO_REDIS = {
