@@ -5,11 +5,13 @@ import uuid
 
 import pytest
 
+from activities.alerts import indicator_of
 from activities.causes import EXPLAINS, causes_of
 from activities.record import Phase
 from activities.words import Severity
 from tests.lifecycle.world import POLICY, Story, Town, World, alert
 from workflows.relations import Relates, Relation
+from workflows.rules import rules
 
 PATIENT = POLICY.model_copy(update={"symptom_hold_seconds": 30.0})
 
@@ -354,16 +356,7 @@ def test_nothing_explains_itself_in_a_circle():
 
 
 def test_every_cause_and_symptom_is_an_indicator_of_a_rule():
-    from activities.alerts import Alert
-    from workflows.rules import rules
-
-    known = {
-        Alert(
-            fingerprint="x", name=rule.alert, status="firing",
-            starts_at="2026-01-01T00:00:00Z", labels={"alertname": rule.alert},
-        ).indicator
-        for rule in rules()
-    }  # fmt: skip
+    known = {indicator_of(rule.alert) for rule in rules()}
     named = {*EXPLAINS, *(each for symptoms in EXPLAINS.values() for each in symptoms)}
 
     assert named <= known
