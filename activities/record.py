@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import AwareDatetime, Field
 
 from activities.alerts import Alert
+from activities.facts import Facts
 from activities.kept import Kept
 from activities.outbox import Channel
 from activities.people import Clocks, People, Question
@@ -103,27 +104,6 @@ def unread(readings: Iterable[Reading]) -> list[str]:
         else f"{len(names)} checks could not be read: {reason} ({', '.join(names)})"
         for reason, names in reasons.items()
     ]
-
-
-class Facts(Kept):
-    """What a procedure says of its alert without looking at anything."""
-
-    name: str
-    title: str
-    severity: Severity
-    impact: str
-    section: str
-    runbook: str
-    condition: Condition
-    version: str
-    """Digest of everything that the procedures decide by."""
-    thresholds: dict[str, float] = Field(default_factory=dict)
-    alert_lags_seconds: float = 0.0
-    """How long its alert may fire on after all is well: what it looks back over."""
-    back_after_seconds: float = 0.0
-    """How long it is well behind a maintenance page before users return; 0: the settling time."""
-    links: dict[str, str] = Field(default_factory=dict)
-    """Dashboards of what it looks at: name to address."""
 
 
 class WatchRecord(Kept):
