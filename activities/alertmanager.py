@@ -74,11 +74,13 @@ class Alertmanager:
         *,
         token: SecretStr | None = None,
         basic: tuple[str, SecretStr] | None = None,
+        seconds: float = _SECONDS,
     ) -> None:
         self._http = http
         self._url = url.rstrip("/")
         self._token = token
         self._basic = basic
+        self._seconds = seconds
 
     @activity.defn(name="alertmanager.open_alerts")
     async def open_alerts(self, ask: OpenAlerts) -> OpenAlertsAnswer:
@@ -92,7 +94,7 @@ class Alertmanager:
         try:
             held = _GETTABLE.validate_json(await self._get("/api/v2/alerts", filters))
         except ValidationError:
-            raise Refused(
+            raise Unavailable(
                 f"{_SYSTEM}'s answer is not a list of alerts: is its address right?"
             ) from None
         alerts = [
@@ -119,21 +121,21 @@ class Alertmanager:
             self._url + path,
             params={"filter": filters} if filters else None,
             headers=headers,
-            timeout=_SECONDS,
+            timeout=self._seconds,
         )
         body = bytearray()
         try:
-            async with asyncio.timeout(_SECONDS):  # httpx counts each read by itself
+            async with asyncio.timeout(self._seconds):  # httpx counts each read by itself
                 answer = await self._http.send(request, auth=auth, stream=True)
                 try:
                     async for piece in answer.aiter_bytes():
                         body += piece
                         if len(body) > _MOST_BYTES:
-                            raise Refused(f"{_SYSTEM}'s answer is over {_MOST_BYTES >> 20} MiB")
+                            raise Unavailable(f"{_SYSTEM}'s answer is over {_MOST_BYTES >> 20} MiB")
                 finally:
                     await answer.aclose()
         except (httpx.TimeoutException, TimeoutError):
-            raise Unavailable(f"{_SYSTEM} did not answer within {_SECONDS:g} s") from None
+            raise Unavailable(f"{_SYSTEM} did not answer within {self._seconds:g} s") from None
         except httpx.HTTPError as error:
             # Its text can hold the address with a password in it: only the kind is passed on.
             raise Unavailable(f"{_SYSTEM} cannot be reached ({type(error).__name__})") from None

@@ -53,7 +53,7 @@ class Alert(Answer):
     @property
     def indicator(self) -> str:
         """What the alert is about: APILatency for High… and Critical…."""
-        return _LEVEL.sub("", self.name)
+        return indicator_of(self.name)
 
     @property
     def severity(self) -> Severity | None:
@@ -91,6 +91,11 @@ class Notice(Order):
     incomplete: bool = False
     """Alertmanager left alerts out (``max_alerts``): nothing may be concluded from what is not
     here."""
+
+
+def indicator_of(name: str) -> str:
+    """Name what an alert of that *name* is about."""
+    return _LEVEL.sub("", name)
 
 
 def incident_id(alert: Alert, scope_labels: Iterable[str] = SCOPE_LABELS) -> str:

@@ -112,8 +112,11 @@ class HostHealth(Answer):
     @property
     def summary(self) -> str:
         """The instances in a line."""
-        states = (f"{each.id}: {each.trouble.value or 'answers'}" for each in self.instances[:12])
-        return ", ".join(states)
+        first = self.instances[:12]
+        return ", ".join(
+            f"instance {each.id} " + (f"fails: {each.trouble.value}" if each.trouble else "answers")
+            for each in first
+        )
 
 
 class ApiHealth:
@@ -225,8 +228,7 @@ class ApiOnHost:
             status = ran.out.strip()
             return _of_status(int(status))[0] if status.isdigit() else Trouble.STATUS
 
-        found = await asyncio.gather(*(ask(port) for port in ports))
-        return dict(zip(ports, found, strict=True))
+        return dict(zip(ports, await asyncio.gather(*map(ask, ports)), strict=True))
 
     def _port_of(self, instance: Process) -> int | None:
         said = instance.environment.get(self._variable, "")
@@ -283,13 +285,11 @@ def _instance(
 def _of_status(status: int) -> tuple[Trouble, str]:
     if status == 200:
         return Trouble.NONE, ""
-    kind = Trouble.SERVER_ERROR if status >= 500 else Trouble.STATUS
-    return kind, f"health answers {status}"
+    return Trouble.SERVER_ERROR if status >= 500 else Trouble.STATUS, f"health answers {status}"
 
 
 def _of_error(error: BaseException) -> Trouble:
-    causes: list[BaseException] = []
-    at: BaseException | None = error
+    causes, at = [error], error.__cause__ or error.__context__
     while at is not None and at not in causes:
         causes.append(at)
         at = at.__cause__ or at.__context__

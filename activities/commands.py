@@ -118,15 +118,6 @@ def restart_instance(instance: int) -> Command:
     return Command(("pm2", "restart", str(int(instance))), changes=True, seconds=45.0)
 
 
-def restart_with(app: str, environment: Mapping[str, str]) -> Command:
-    """Restart all instances with other values of some variables."""
-    # --update-env takes over the whole environment of this call: the host's own profile must be
-    # that of the application's user.
-    pairs = [f"{_variable(name)}={_value(value)}" for name, value in sorted(environment.items())]
-    words = ("env", *pairs, "pm2", "restart", _app(app), "--update-env")
-    return Command(words, changes=True, seconds=60.0)
-
-
 def current_release(root: str) -> Command:
     """Read which release folder runs."""
     return Command(("readlink", f"{_path(root)}/current"))
@@ -163,9 +154,16 @@ def mark_release(root: str, name: str, mark: str) -> Command:
     return Command(("touch", path), changes=True)
 
 
-def reload(app: str) -> Command:
-    """Replace the instances one after the other, each once its successor listens."""
-    return Command(("pm2", "reload", _app(app)), changes=True, seconds=120.0)
+def reload(app: str, environment: Mapping[str, str] | None = None) -> Command:
+    """Replace the instances, each once its successor listens; with other values of variables."""
+    words: tuple[str, ...] = ("pm2", "reload", _app(app))
+    if environment:
+        # --update-env takes over the whole environment of this call: the host's own profile must
+        # be that of the application's user.
+        given = sorted(environment.items())
+        pairs = (f"{_variable(name)}={_value(value)}" for name, value in given)
+        words = ("env", *pairs, *words, "--update-env")
+    return Command(words, changes=True, seconds=120.0)
 
 
 def logs(app: str) -> Command:

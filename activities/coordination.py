@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import Enum, auto
 from typing import Any, TypeVar
 
 from pydantic import Field
 from temporalio import activity
-from temporalio.client import WithStartWorkflowOperation, WorkflowUpdateFailedError
+from temporalio.client import (
+    WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
+    WorkflowUpdateFailedError,
+)
 from temporalio.common import (
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
 )
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import Unavailable
 from activities.freezing import ENVIRONMENT, Freezes, coordinator_id
@@ -47,6 +52,10 @@ class Wanted(Order):
     restarts_within_seconds: float = Field(default=1800, gt=0)
     lasts_seconds: float = Field(gt=0)
     """After which it is over, whatever became of who asked."""
+    looked: bool = False
+    """What has become of those in the way was looked at: whoever keeps the change now keeps it."""
+    gone: tuple[str, ...] = ()
+    """Incidents in the way that were ended from outside: they make and undo nothing any more."""
 
 
 class Turn(Answer):
@@ -56,8 +65,12 @@ class Turn(Answer):
     later: bool = False
     """Not granted for now: another incident changes the same."""
     why: str = ""
+    holder: str = ""
+    """The incident that changes the same."""
     kept_by: tuple[str, ...] = ()
     """Incidents that hold the same change: to be left in place by whoever asks to undo it."""
+    left_by: tuple[str, ...] = ()
+    """Those of them that are over, and have left it to people."""
     before: Any = None
     """What the first of several holders found: the last of them puts that back."""
     order: dict[str, Any] | None = None
@@ -76,6 +89,8 @@ class Done(Order):
     undo: bool = False
     happened: bool
     """It is made, or may be."""
+    maybe: bool = False
+    """Where it did not: it may have been tried, so that a restart of it stays counted."""
     changed: bool = True
     """False: all was as ordered already, by another's order."""
     order: dict[str, Any] = Field(default_factory=dict)
@@ -91,8 +106,18 @@ class Coordination:
 
     @activity.defn(name="coordination.take_turn")
     async def take_turn(self, ask: Wanted) -> Turn:
-        """Ask for a turn; the same key twice is the same turn."""
-        return await _update("take_turn", ask, Turn)
+        """Ask for a turn; the same key twice is the same turn.
+
+        Who is in the way may have been ended from outside, and would be waited for in vain.
+        """
+        turn = await _update("take_turn", ask, Turn)
+        ends = {name: await _end(name) for name in (turn.holder, *turn.kept_by) if name}
+        gone = tuple(name for name, end in ends.items() if end is _End.GONE)
+        if gone or turn.kept_by:
+            asked = ask.model_copy(update={"looked": True, "gone": gone})
+            turn = await _update("take_turn", asked, Turn)
+        left = tuple(name for name in turn.kept_by if ends.get(name) is _End.OVER)
+        return turn.model_copy(update={"left_by": left})
 
     @activity.defn(name="coordination.give_back")
     async def give_back(self, done: Done) -> Noted:
@@ -103,6 +128,30 @@ class Coordination:
 def coordinator_attributes(environment: str) -> TypedSearchAttributes:
     """Make the search attributes that tell whose coordinator it is."""
     return TypedSearchAttributes([SearchAttributePair(ENVIRONMENT, environment[:255])])
+
+
+class _End(Enum):
+    OPEN = auto()
+    OVER = auto()
+    """By its own account: what it has left in place, it has left to people."""
+    GONE = auto()
+
+
+async def _end(incident: str) -> _End:
+    """Look what has become of an incident; one that cannot be looked at is held for open."""
+    try:
+        handle = activity.client().get_workflow_handle(incident)
+        status = (await handle.describe(rpc_timeout=_SECONDS)).status
+    except RPCError as error:
+        return _End.OVER if error.status is RPCStatusCode.NOT_FOUND else _End.OPEN
+    return _ENDS.get(status, _End.GONE) if status else _End.OPEN
+
+
+_ENDS = {
+    WorkflowExecutionStatus.RUNNING: _End.OPEN,
+    WorkflowExecutionStatus.CONTINUED_AS_NEW: _End.OPEN,
+    WorkflowExecutionStatus.COMPLETED: _End.OVER,
+}
 
 
 async def _update(name: str, order: Wanted | Done, result: type[Got]) -> Got:
@@ -116,12 +165,13 @@ async def _update(name: str, order: Wanted | Done, result: type[Got]) -> Got:
         static_summary=SUMMARY,
     )
     info = activity.info()
+    looked = "-looked" if isinstance(order, Wanted) and order.looked else ""
     try:
         answer: Got = await activity.client().execute_update_with_start_workflow(
             name,
             order,
             start_workflow_operation=start,
-            id=f"{info.workflow_run_id}-{info.activity_id}-{info.attempt}",
+            id=f"{info.workflow_run_id}-{info.activity_id}-{info.attempt}{looked}",
             result_type=result,
             rpc_timeout=_SECONDS,
         )

@@ -82,8 +82,8 @@ class Unavailable(Failed):
 class Ambiguous(Failed):
     """The order was sent and the answer lost: it may or may not have been carried out."""
 
-    def __init__(self, said: str) -> None:
-        super().__init__(said, type="Ambiguous")
+    def __init__(self, said: str, *, wait: timedelta | None = None) -> None:
+        super().__init__(said, type="Ambiguous", next_retry_delay=wait)
 
 
 class NotYet(Failed):

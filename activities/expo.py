@@ -17,10 +17,9 @@ from activities.expo_api import (
     NOT_REGISTERED,
     ExpoApi,
     Message,
-    NoSuchHost,
     Receipt,
-    Unauthorized,
 )
+from activities.expo_errors import NoSuchHost, Unauthorized
 from activities.verification import Sample
 from activities.words import Answer, Nothing
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,7 +15,8 @@ from typing import Any, Literal
 import httpx
 from pydantic import SecretStr
 
-from activities.errors import Ambiguous, Failed, Refused, Throttled, Unavailable, from_status
+from activities.errors import Ambiguous, Failed, Refused, Unavailable, from_status
+from activities.expo_errors import SeveralProjects, Unauthorized, lost, projects_named, refused
 from activities.redaction import redact
 
 EXPO_URL = "https://exp.host"
@@ -39,14 +39,6 @@ _MOST_ANSWER_BYTES = 1024 * 1024
 _MOST_SAID = 300
 _TIMEOUT = httpx.Timeout(5.0)
 _SENT = re.compile(r"Expo(?:nent)?PushToken\[[^\]]*\]?")
-
-
-class Unauthorized(Refused):
-    """Expo refuses the access token."""
-
-
-class NoSuchHost(Unavailable):
-    """The name of Expo's host cannot be resolved, which says nothing about Expo."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +128,34 @@ class ExpoApi:
             raise Refused(f"Expo takes 1 to {MOST_MESSAGES} messages at a time")
         if large := [each.size for each in messages if each.size >= MOST_BYTES]:
             raise Refused(f"{len(large)} messages have {MOST_BYTES} bytes or more: {max(large)}")
+        try:
+            return await self._sent(messages)
+        except SeveralProjects as several:
+            if len(several.projects) < 2:
+                raise
+            return await self._by_project(messages, several.projects)
+
+    async def _by_project(
+        self, messages: Sequence[Message], projects: Sequence[frozenset[str]]
+    ) -> list[Ticket]:
+        """Send to each project's phones by itself; one that Expo names with none gets nothing."""
+        unnamed = Ticket(error="DeveloperError", said="Expo names no project of this phone")
+        tickets = [unnamed] * len(messages)
+        for count, phones in enumerate(projects):
+            places = [n for n, m in enumerate(messages) if m.to.get_secret_value() in phones]
+            try:
+                sent = await self._sent([messages[n] for n in places]) if places else []
+            except Failed as failed:
+                if not count:
+                    raise
+                raise Ambiguous(
+                    f"sent to some projects, and not to all: {failed.message}"
+                ) from None
+            for place, ticket in zip(places, sent, strict=True):
+                tickets[place] = ticket
+        return tickets
+
+    async def _sent(self, messages: Sequence[Message]) -> list[Ticket]:
         data = await self._ask("send", [each.wire() for each in messages], writes=True)
         if not isinstance(data, list) or len(data) != len(messages):
             raise Ambiguous("Expo's answer has no ticket for each message: they may be sent")
@@ -167,16 +187,18 @@ class ExpoApi:
                 status, said, raw = answer.status_code, answer.headers, await _some(answer)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # Not chained: the error holds the request, and that the token.
-            raise _lost(error, writes=writes) from None
+            raise lost(error, writes=writes) from None
         parsed = _parsed(raw)
         codes = self._errors(parsed)
         if status != 200:
             text = "; ".join(f"{code}: {message}" for code, message in codes)
             if status in (401, 403) or any(code == "UNAUTHORIZED" for code, _ in codes):
                 raise Unauthorized(f"Expo answered {status}: {text}"[:_MOST_SAID])
+            if status == 400 and (projects := projects_named(parsed)):
+                raise SeveralProjects(f"Expo answered 400: {text}"[:_MOST_SAID], projects)
             raise from_status("Expo", status, text, said, writes=writes)
         if codes:
-            raise _refused(codes, writes=writes)
+            raise refused(codes, writes=writes)
         return parsed.get("data")
 
     def _errors(self, parsed: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -210,32 +232,6 @@ class ExpoApi:
         line = " ".join(text.split()) if isinstance(text, str) else ""
         without = _SENT.sub("(a push token)", line[: 4 * _MOST_SAID])
         return redact(without, self._token.get_secret_value())[:_MOST_SAID]
-
-
-def _lost(error: Exception, *, writes: bool) -> Failed:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, socket.gaierror):
-            return NoSuchHost("Expo: the name of its host cannot be resolved")
-        cause = cause.__cause__ or cause.__context__
-    kind = type(error).__name__
-    unsent = httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.InvalidURL
-    if writes and not isinstance(error, unsent):
-        return Ambiguous(f"Expo: the answer was lost ({kind}): it may be sent")
-    return Unavailable(f"Expo: no answer ({kind})")
-
-
-def _refused(codes: Sequence[tuple[str, str]], *, writes: bool) -> Failed:
-    """Classify errors in an answer whose status is 200."""
-    names = [code for code, _ in codes]
-    text = "Expo answered " + "; ".join(f"{code}: {said}" for code, said in codes)[:_MOST_SAID]
-    if "UNAUTHORIZED" in names:
-        return Unauthorized(text)
-    if "TOO_MANY_REQUESTS" in names:
-        return Throttled(text)
-    if any(n.startswith(("PUSH_TOO_MANY", "VALIDATION")) or n == "API_ERROR" for n in names):
-        return Refused(text)
-    return Ambiguous(text) if writes else Unavailable(text)
 
 
 async def _some(answer: httpx.Response) -> bytes:

@@ -15,7 +15,8 @@ from activities.changes import Attempt, attempt
 from activities.errors import Refused, Unavailable
 from activities.kubernetes import Changed
 from activities.kubernetes_app import KubernetesApp
-from activities.processes import App, Replicas, RollingRestart, Running, Scale
+from activities.processes import App, Replicas, RollingRestart, Scale
+from activities.supervised import Running
 from activities.supervisor import Processes
 from activities.words import Done
 

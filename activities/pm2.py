@@ -6,18 +6,19 @@ import asyncio
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities import commands
 from activities.errors import Ambiguous, NotConfigured, Refused
 from activities.host import last_lines
 from activities.redaction import plain
-from activities.ssh import Ssh
+from activities.ssh import Ran, Ssh
 from activities.supervisor import Process, Processes, Releases
 
 _LOG_BYTES = 4 * 1024
 _UNDER_WAY = "already in progress"
+_LOCKED = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,10 @@ class Pm2:
         (await self._ssh.run(commands.restart_instance(instance))).must()
 
     async def restart_with(self, environment: Mapping[str, str]) -> None:
-        """Restart all instances, with other values of some variables."""
-        (await self._ssh.run(commands.restart_with(self._app, environment))).must()
+        """Replace all instances, with other values of some variables."""
+        # A restart ends the next one as soon as the one before is started, which nobody answers
+        # yet: with two instances there would be a moment without any.
+        self._replaced(await self._ssh.run(commands.reload(self._app, environment)))
 
     async def logs(self) -> str:
         """Give the last lines that were written, without credentials."""
@@ -128,9 +131,12 @@ class Pm2:
         async with self._ssh.session() as session:
             for command in turning:
                 (await session.run(command)).must()
-            ran = await session.run(commands.reload(self._app))
+            self._replaced(await session.run(commands.reload(self._app)))
+
+    def _replaced(self, ran: Ran) -> None:
         if ran.status and _UNDER_WAY in plain(ran.out + ran.err):
-            raise Ambiguous(f"{self._app} is being reloaded already: look again")
+            # The lock of a pm2 that was killed over it stays for 30 s.
+            raise Ambiguous(f"{self._app} is being reloaded already: look again", wait=_LOCKED)
         ran.must()
 
     @property

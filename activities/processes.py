@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from pydantic import AwareDatetime, Field
 from temporalio import activity
 
-from activities.changes import Attempt, Targets, attempt, heartbeats
+from activities.changes import Attempt, attempt
 from activities.errors import Refused, Unavailable
-from activities.health import Health
-from activities.pace import Pace
-from activities.supervisor import Process, Processes, Supervisor, ready
+from activities.supervised import Running, Supervised
+from activities.supervisor import Process, Processes
 from activities.words import Answer, Done, Name, Order
 
 
@@ -49,28 +46,8 @@ class RollingRestart(Order):
     """By the workflow's clock: it makes this restart a different one from the next."""
 
 
-class Running(Answer):
-    """What ran before a restart, and the last that it said: a restart loses both."""
-
-    instances: tuple[Process, ...]
-    logs: str = ""
-
-
-class ProcessManager:
+class ProcessManager(Supervised):
     """Asks one process manager, and changes what it keeps."""
-
-    def __init__(
-        self,
-        supervisor: Supervisor,
-        *,
-        targets: Targets,
-        health: Health | None = None,
-        pace: Pace | None = None,
-    ) -> None:
-        self._supervisor = supervisor
-        self._targets = targets
-        self._health = health
-        self._pace = pace or Pace(ready_seconds=60.0)
 
     @activity.defn(name="processes.list")
     async def processes(self, ask: App) -> Processes:
@@ -107,11 +84,7 @@ class ProcessManager:
         """Keep which processes run and what they said last."""
         self._check(order.app)
         present = await self._supervisor.processes()
-        try:
-            logs = await self._supervisor.logs()
-        except Refused as refused:
-            logs = f"could not be read: {refused.message}"
-        return Running(instances=present.instances, logs=logs)
+        return Running(instances=present.instances, logs=await self._logs())
 
     @activity.defn(name="processes.rolling_restart")
     async def rolling_restart(self, order: RollingRestart, before: Running) -> Done:
@@ -143,7 +116,7 @@ class ProcessManager:
         pids = ", ".join(f"{old.id}: {old.pid} → {_pid(done, old.id)}" for old in before.instances)
         said = f"restarted {order.app}, {how} ({pids})" if changed else "all were restarted already"
         earlier = Processes(app=order.app, instances=before.instances).summary
-        last_line = before.logs.splitlines()[-1][:200] if before.logs else ""
+        last_line = before.last_line
         return Done(
             said=f"{said}; before: {earlier}" + (f"; last line: {last_line}" if last_line else ""),
             changed=changed,
@@ -163,10 +136,7 @@ class ProcessManager:
             if count != wanted:
                 await self._supervisor.scale(wanted)
                 this.acted()
-            done = await ready(
-                self._supervisor,
-                self._health,
-                self._pace,
+            done = await self._ready(
                 lambda seen: _wrong(seen, wanted),
                 done=f"scaled {app} from {mine} to {wanted}",
             )
@@ -195,17 +165,11 @@ class ProcessManager:
                 return f"instance {old.id} is gone"
             return "" if new.online and new.replaces(old) else f"instance {old.id} is {new.status}"
 
-        await ready(self._supervisor, self._health, self._pace, missing, done=done)
+        await self._ready(missing, done=done)
 
     async def _all_online(self, present: Processes, done: str) -> Processes:
         wanted = len(present.instances)
-        return await ready(
-            self._supervisor,
-            self._health,
-            self._pace,
-            lambda seen: _wrong(seen, wanted),
-            done=done,
-        )
+        return await self._ready(lambda seen: _wrong(seen, wanted), done=done)
 
     async def _any_healthy(self, present: Processes) -> bool:
         if not present.online:
@@ -216,16 +180,6 @@ class ProcessManager:
             if not await self._health.complaint():
                 return True
         return False
-
-    @asynccontextmanager
-    async def _one_change(self, note: str) -> AsyncIterator[None]:
-        target = f"{self._supervisor.host}/{self._supervisor.app}"
-        async with self._targets.one_at_a_time(target), heartbeats(note):
-            yield
-
-    def _check(self, app: str) -> None:
-        if app != self._supervisor.app:
-            raise Refused(f"{app} is not the application of the settings ({self._supervisor.app})")
 
 
 def _left(present: Processes, before: Running) -> list[Process]:

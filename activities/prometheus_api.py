@@ -227,7 +227,7 @@ class PrometheusApi:
             body += piece
             if len(body) > MOST_BYTES:
                 response.close()
-                raise Refused(f"{_SYSTEM}'s answer is larger than {MOST_BYTES >> 20} MiB")
+                raise Unavailable(f"{_SYSTEM}'s answer is larger than {MOST_BYTES >> 20} MiB")
             if time.monotonic() > self._of_thread.deadline:
                 response.close()
                 raise TimeoutError
@@ -246,7 +246,8 @@ class PrometheusApi:
             text = f"{_SYSTEM}: {kind}: {self._said(str(seen.envelope.get('error', '')))}"
             return Refused(text) if kind in _ASKED_WRONGLY else Unavailable(text)
         if 200 <= seen.status < 400:
-            return Refused(
+            # A proxy's own page passes: it is no answer, and no refusal either.
+            return Unavailable(
                 f"{seen.status} without an answer of {_SYSTEM}: something else stands at its "
                 "address, perhaps a login page"
             )

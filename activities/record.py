@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import AwareDatetime, Field
 
 from activities.alerts import Alert
+from activities.facts import Facts
 from activities.kept import Kept
 from activities.outbox import Channel
 from activities.paging import Paging
@@ -104,23 +105,6 @@ def unread(readings: Iterable[Reading]) -> list[str]:
         else f"{len(names)} checks could not be read: {reason} ({', '.join(names)})"
         for reason, names in reasons.items()
     ]
-
-
-class Facts(Kept):
-    """What a procedure says of its alert without looking at anything."""
-
-    name: str
-    title: str
-    severity: Severity
-    impact: str
-    section: str
-    runbook: str
-    condition: Condition
-    version: str
-    """Digest of everything that the procedures decide by."""
-    thresholds: dict[str, float] = Field(default_factory=dict)
-    alert_lags_seconds: float = 0.0
-    """How long its alert may fire on after all is well: what it looks back over."""
 
 
 class WatchRecord(Kept):
@@ -243,6 +227,8 @@ class Record(Kept):
     """Id of the incident whose symptom this is; it takes no steps and wakes nobody meanwhile."""
     explained_by_offer: str = ""
     """Alert and id of an incident that has said to explain this one, until that is looked at."""
+    cause_over: bool = False
+    """That incident is over: what is not well a settling time later is not explained by it."""
     stands_alone: bool = False
     """It was taken for a symptom once, and outlived its cause or was shown to people with it."""
     symptoms: dict[str, str] = Field(default_factory=dict)

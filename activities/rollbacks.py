@@ -8,15 +8,11 @@ from datetime import datetime
 from pydantic import AwareDatetime
 from temporalio import activity
 
-from activities.changes import Attempt, Targets, attempt, heartbeats
+from activities.changes import Attempt, attempt
 from activities.errors import Refused
-from activities.health import Health
-from activities.pace import Pace
-from activities.supervisor import Process, Processes, Releases, Supervisor, ready
-from activities.words import Answer, Done, Name, Order
-
-_LINE = 200
-"""Characters of a log line that are worth repeating."""
+from activities.supervised import Running, Supervised
+from activities.supervisor import Process, Processes, Releases
+from activities.words import Done, Name, Order
 
 
 class Rollback(Order):
@@ -30,32 +26,17 @@ class Rollback(Order):
     """By the workflow's clock: it makes this rollback a different one from the next."""
 
 
-class RollbackBefore(Answer):
-    """What ran before a rollback, and the last that it said."""
+class RollbackBefore(Running):
+    """What ran before a rollback, and of which release."""
 
     running: str
-    instances: tuple[Process, ...]
-    logs: str = ""
 
 
-class Rollbacks:
+class Rollbacks(Supervised):
     """Switches one application to another of its releases.
 
     There is no undo: going forward again is a deployment, of a release that people have mended.
     """
-
-    def __init__(
-        self,
-        supervisor: Supervisor,
-        *,
-        targets: Targets,
-        health: Health | None = None,
-        pace: Pace | None = None,
-    ) -> None:
-        self._supervisor = supervisor
-        self._targets = targets
-        self._health = health
-        self._pace = pace or Pace(ready_seconds=60.0)
 
     @activity.defn(name="deployments.rollback.read")
     async def rollback_read(self, order: Rollback) -> RollbackBefore:
@@ -64,20 +45,16 @@ class Rollbacks:
         releases = await self._supervisor.releases()
         _must_be_possible(order, releases)
         present = await self._supervisor.processes()
-        try:
-            logs = await self._supervisor.logs()
-        except Refused as refused:
-            logs = f"could not be read: {refused.message}"
-        return RollbackBefore(running=releases.running, instances=present.instances, logs=logs)
+        return RollbackBefore(
+            running=releases.running, instances=present.instances, logs=await self._logs()
+        )
 
     @activity.defn(name="deployments.rollback")
     async def rollback(self, order: Rollback, before: RollbackBefore) -> Done:
         """Switch to the ordered release, and wait until no process of *before* is left."""
         self._check(order.app)
-        target = f"{self._supervisor.host}/{self._supervisor.app}"
-        note = f"rolling {order.app} back to {order.to}"
         with attempt() as this:
-            async with self._targets.one_at_a_time(target), heartbeats(note):
+            async with self._one_change(f"rolling {order.app} back to {order.to}"):
                 return await self._switched(order, before, this)
 
     async def _switched(self, order: Rollback, before: RollbackBefore, this: Attempt) -> Done:
@@ -94,15 +71,12 @@ class Rollbacks:
                 this.acted()
                 now, _ = await self._look(order)
         wanted = len(present.instances)
-        running = await ready(
-            self._supervisor,
-            self._health,
-            self._pace,
+        running = await self._ready(
             lambda seen: _missing(seen, before, now.since, wanted),
             done=f"switched {order.app} to {order.to}",
         )
         starts = [each.started_at for each in running.instances if each.started_at]
-        last = before.logs.splitlines()[-1][:_LINE] if before.logs else ""
+        last = before.last_line
         return Done(
             said=f"{order.app} went back from {order.leaving} to {order.to}"
             + (f"; the last line that {order.leaving} wrote: {last}" if last else ""),
@@ -114,10 +88,6 @@ class Rollbacks:
         releases = await self._supervisor.releases()
         _must_be_possible(order, releases)
         return releases, await self._supervisor.processes()
-
-    def _check(self, app: str) -> None:
-        if app != self._supervisor.app:
-            raise Refused(f"{app} is not the application of the settings ({self._supervisor.app})")
 
 
 def _must_be_possible(order: Rollback, now: Releases) -> None:

@@ -7,12 +7,10 @@ import asyncio
 from pydantic import AwareDatetime, Field
 from temporalio import activity
 
-from activities.changes import Attempt, Targets, attempt, heartbeats
+from activities.changes import Attempt, attempt
 from activities.errors import Refused
-from activities.health import Health
-from activities.pace import Pace
-from activities.processes import Running
-from activities.supervisor import Process, Processes, Supervisor, ready
+from activities.supervised import Running, Supervised
+from activities.supervisor import Process, Processes
 from activities.words import Done, Name, Order
 
 
@@ -26,21 +24,8 @@ class RestartInstance(Order):
     requested_at: AwareDatetime
 
 
-class Runaways:
+class Runaways(Supervised):
     """Restarts single instances of one application; a process of anybody else it cannot reach."""
-
-    def __init__(
-        self,
-        supervisor: Supervisor,
-        *,
-        targets: Targets,
-        health: Health | None = None,
-        pace: Pace | None = None,
-    ) -> None:
-        self._supervisor = supervisor
-        self._targets = targets
-        self._health = health
-        self._pace = pace or Pace(ready_seconds=60.0)
 
     @activity.defn(name="processes.restart_instance.read")
     async def restart_instance_read(self, order: RestartInstance) -> Running:
@@ -48,19 +33,13 @@ class Runaways:
         present = await self._present(order)
         if present is None or present.pid != order.pid:
             raise Refused(f"process {order.pid} is not instance {order.instance} any more")
-        try:
-            logs = await self._supervisor.logs()
-        except Refused as refused:
-            logs = f"could not be read: {refused.message}"
-        return Running(instances=(present,), logs=logs)
+        return Running(instances=(present,), logs=await self._logs())
 
     @activity.defn(name="processes.restart_instance")
     async def restart_instance(self, order: RestartInstance, before: Running) -> Done:
         """Restart the instance, unless another process has taken its place."""
         with attempt() as this:
-            target = f"{self._supervisor.host}/{self._supervisor.app}"
-            note = f"restarting instance {order.instance}"
-            async with self._targets.one_at_a_time(target), heartbeats(note):
+            async with self._one_change(f"restarting instance {order.instance}"):
                 return await self._restarted(order, before.instances[0], this)
 
     async def _restarted(self, order: RestartInstance, old: Process, this: Attempt) -> Done:
@@ -82,7 +61,7 @@ class Runaways:
             return "" if new.online and new.replaces(old) else f"it is {new.status}"
 
         done = f"restarted instance {order.instance}"
-        seen = await ready(self._supervisor, self._health, self._pace, missing, done=done)
+        seen = await self._ready(missing, done=done)
         new = _instance(seen, order.instance)
         changed = not this.untouched
         said = f"{done} of {order.app}: process {old.pid} → {new.pid if new else '?'}"
@@ -91,10 +70,7 @@ class Runaways:
         return Done(said=said, changed=changed, at=new.started_at if new and changed else None)
 
     async def _present(self, order: RestartInstance) -> Process | None:
-        if order.app != self._supervisor.app:
-            raise Refused(
-                f"{order.app} is not the application of the settings ({self._supervisor.app})"
-            )
+        self._check(order.app)
         return _instance(await self._supervisor.processes(), order.instance)
 
 

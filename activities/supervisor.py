@@ -122,7 +122,7 @@ class Supervisor(Protocol):
         """Restart one instance."""
 
     async def restart_with(self, environment: Mapping[str, str]) -> None:
-        """Restart all instances, with other values of some variables."""
+        """Replace all instances, never all of them at a time, with other values of variables."""
 
     async def logs(self) -> str:
         """Give the last lines that were written, without credentials."""

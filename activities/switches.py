@@ -12,12 +12,13 @@ from typing import Self
 from pydantic import Field, model_validator
 from temporalio import activity
 
-from activities.changes import Attempt, Targets, attempt, heartbeats
+from activities.changes import Attempt, Targets, attempt
 from activities.commands import SETTABLE
 from activities.errors import Refused
 from activities.health import Health
 from activities.pace import Pace
-from activities.supervisor import Processes, Supervisor, ready
+from activities.supervised import Supervised
+from activities.supervisor import Processes, Supervisor
 from activities.words import Answer, Done, Order
 
 
@@ -110,7 +111,7 @@ class SwitchValues(Answer):
     values: dict[Switch, str | None]
 
 
-class Switches:
+class Switches(Supervised):
     """Sets the switches of one application."""
 
     def __init__(
@@ -122,11 +123,8 @@ class Switches:
         health: Health | None = None,
         pace: Pace | None = None,
     ) -> None:
-        self._supervisor = supervisor
-        self._targets = targets
+        super().__init__(supervisor, targets=targets, health=health, pace=pace)
         self._declared = dict(declared)
-        self._health = health
-        self._pace = pace or Pace(ready_seconds=60.0)
 
     @activity.defn(name="switches.set.read")
     async def set_read(self, order: SetSwitches) -> SwitchValues:
@@ -169,9 +167,7 @@ class Switches:
         """Go from *mine* to *wanted*; any other value is somebody else's."""
         variables = self._variables(wanted)
         environment = {variables[switch]: value for switch, value in wanted.items()}
-        target = f"{self._supervisor.host}/{self._supervisor.app}"
-        note = f"setting {', '.join(wanted)}"
-        async with self._targets.one_at_a_time(target), heartbeats(note):
+        async with self._one_change(f"setting {', '.join(wanted)}"):
             present = await self._present(order)
             if not this.first and not _holds(present, environment):
                 # The order of the attempt before may be on its way still.
@@ -181,10 +177,7 @@ class Switches:
                 self._still(present, mine, wanted, variables, torn_is_ours=not this.first)
                 await self._supervisor.restart_with(environment)
                 this.acted()
-            done = await ready(
-                self._supervisor,
-                self._health,
-                self._pace,
+            done = await self._ready(
                 lambda seen: _missing(seen, environment, len(present.instances)),
                 done=f"restarted with {_said(wanted)}",
             )
@@ -214,10 +207,7 @@ class Switches:
                     )
 
     async def _present(self, order: SetSwitches) -> Processes:
-        if order.app != self._supervisor.app:
-            raise Refused(
-                f"{order.app} is not the application of the settings ({self._supervisor.app})"
-            )
+        self._check(order.app)
         return await self._supervisor.processes()
 
     def _variables(self, switches: Mapping[Switch, object]) -> dict[Switch, str]:

@@ -135,11 +135,15 @@ class Verification:
 
 
 def recover(ask: Watch, samples: list[Sample], *, over: bool) -> Verdict | None:
-    """Judge a watch after a step: enough good looks in a row end it, else the window does."""
+    """Judge a watch after a step: enough good looks in a row end it, else the window does.
+
+    What has only just become good as the window ends is looked at on, for as many looks as it
+    takes: a bad one ends it.
+    """
     streak = samples[-ask.needed :]
     if len(streak) == ask.needed and all(sample.good for sample in streak):
         return _verdict(Outcome.RECOVERED, samples, f"{ask.needed} good looks in a row")
-    if not over:
+    if not over or samples[-1].good:
         return None
     if samples[-1].good is None:
         return _verdict(Outcome.UNKNOWN, samples, f"no data at the end: {samples[-1].note}")

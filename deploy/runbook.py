@@ -44,7 +44,8 @@ examples, the steps are not. Steps are taken in order, each only if the one befo
 
 - **by itself**: done at once, and told on Slack.
 - **asks first**: a person approves exactly what is shown, or it is skipped.
-- **(ours)**: not said by the team's own runbook; our choice, and a setting.
+- **(ours)**: not said by the team's own runbook; our choice, and a setting. Behind a query: the
+  runbook has none for this alert.
 - **recovered**: three good looks in a row, one every {every}, within {window} after a step. No
   data is *unknown*: neither recovered nor still broken.
 - **resolved**: recovered for {settle}; then what was temporary is put back, and it stays recovered
@@ -53,6 +54,10 @@ examples, the steps are not. Steps are taken in order, each only if the one befo
 {told}
 
 What could not be read never stops a response: where a decision needs it, a person is asked.
+
+**To have a say**, ID being the beginning of an incident's name (`responder list`): `responder hold
+ID` takes no further step for some minutes, `responder take-over ID` none at all, and `responder
+hand-back ID` goes on; `responder approve ID` and `responder reject ID` answer what it asks.
 
 **If the responder itself does not work**, alerts wait in Alertmanager, which repeats them. Stopping
 its `changes` worker stops every change at once, and nothing else. The commands under *By hand* need

@@ -53,7 +53,7 @@ class Arrival:
     async def _worth_waking(self) -> bool:
         """Re-check alerts that are older than their interval before anybody is woken."""
         case, record = self._case, self._case.record
-        if record.recurrence:
+        if record.recurrence or (record.stands_alone and not record.firing):
             return True
         if not record.firing:
             resolve(case, "stale", "every alert had resolved before anybody could be told")

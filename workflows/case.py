@@ -213,7 +213,7 @@ class Case:
         """Run the clocks by the present severity; none is ever moved to a later time by this."""
         record, policy = self.record, self.severity_policy
         clocks, people = record.clocks, record.people
-        if record.told_at is None:
+        if record.told_at is None or record.explained_by:
             return
         clocks.update_at = self._sooner(clocks.update_at, policy.update_seconds)
         if people.acknowledged_by:

@@ -54,10 +54,11 @@ MESSAGE = ActivityConfig(
 )
 """News: given up after four minutes, so that the next try carries the newest state."""
 
+READ_AT_MOST = timedelta(minutes=2)
 READ = ActivityConfig(
     task_queue=Queue.CHANGES,
     start_to_close_timeout=timedelta(seconds=20),
-    schedule_to_close_timeout=timedelta(minutes=2),
+    schedule_to_close_timeout=READ_AT_MOST,
     schedule_to_start_timeout=timedelta(minutes=1),
     retry_policy=RetryPolicy(
         initial_interval=timedelta(seconds=1), maximum_attempts=4, non_retryable_error_types=_NEVER

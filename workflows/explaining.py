@@ -73,8 +73,7 @@ class Explaining:
         record = self._record
         offered = self._offered()
         free = record.phase in _FREE_TO_JOIN and not (
-            record.people.acknowledged_by
-            or record.people.taken_over_by
+            record.stands_alone  # its word may have come before it stood up
             or record.explained_by
             or any(step.started_at for step in record.steps)
         )
@@ -84,6 +83,11 @@ class Explaining:
     async def along(self) -> None:
         """Go along with the cause for one quiet interval."""
         case, record = self._case, self._record
+        # Its alert has ended, but it did not settle: it waits for its cause, and looks again.
+        silent = not record.firing
+        if silent and record.cause_over:
+            await self._stand_up(f"{record.explained_by} is over, and it is not well")
+            return
         case.enter(Phase.JOINED, f"watch whether {record.explained_by} explains it")
         every = case.policy.seconds(case.policy.watch_every_seconds)
         quiet = case.after(case.policy.quiet_seconds)
@@ -100,7 +104,7 @@ class Explaining:
                 waiting.done()
                 or self._concerns_people()
                 or record.people.frozen
-                or not record.firing
+                or silent == bool(record.firing)
             ),
             quiet,
             f"A symptom of {record.explained_by}",
@@ -109,10 +113,12 @@ class Explaining:
             waiting.cancel()
         ended = await self._outcome(waiting)
         if self._concerns_people():
-            record.explained_by = "" if record.resolution is None else record.explained_by
             if record.resolution is None:
+                cause, record.explained_by = record.explained_by, ""
+                case.start_clocks()
                 case.enter(Phase.MITIGATING)
-        elif not record.firing:
+                await self._say(cause, Relates.LEFT)
+        elif not (silent or record.firing) or (silent and ended is None):
             case.enter(Phase.SETTLING)
         elif record.people.frozen:
             await self._stand_up(f"{record.explained_by} is frozen: please see both")
@@ -126,7 +132,7 @@ class Explaining:
     async def _outlives(self) -> None:
         """Give the symptom as long as a step to go after its cause."""
         case, record = self._case, self._record
-        cause = record.explained_by
+        cause, record.cause_over = record.explained_by, True
         case.note("alert", f"{cause} is over: this should go too")
         await until(
             lambda: not record.firing or self._concerns_people(),
@@ -142,9 +148,12 @@ class Explaining:
 
     async def _join(self, cause: str, title: str) -> bool:
         case, record = self._case, self._record
-        if not await self._say(cause, Relates.JOINED):
+        if self._somebodys() or not await self._say(cause, Relates.JOINED):
             return False
-        record.explained_by = cause
+        if self._somebodys():  # by now
+            await self._say(cause, Relates.LEFT)
+            return False
+        record.explained_by, record.cause_over = cause, False
         case.note("alert", f"{title} explains it: it joins {cause}", tell=True)
         # Whoever was woken by it has the cause's page.
         case.follow_pages("resolve")
@@ -161,6 +170,10 @@ class Explaining:
         case.note("alert", f"it stands on its own again: {reason}", tell=True)
         case.enter(Phase.OPENING)
         case.changed(root=True)
+
+    def _somebodys(self) -> bool:
+        """Whether a person is on it: it is not taken away from them."""
+        return bool(self._record.people.acknowledged_by) or self._concerns_people()
 
     def _concerns_people(self) -> bool:
         return self._record.resolution is not None or bool(self._record.people.taken_over_by)

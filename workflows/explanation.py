@@ -155,7 +155,10 @@ def explained(procedure: type[Procedure], given: Given, policy: Policy) -> Expla
         rule=rule,
         severity=facts.severity + (" (ours)" if "severity" in rule.ours else ""),
         decision=(inspect.getdoc(procedure.plan) or "").splitlines()[0],
-        recovered=tuple(recovered(facts.condition, "(ours)" if "threshold" in rule.ours else "")),
+        recovered=(
+            *recovered(facts.condition, "(ours)" if "threshold" in rule.ours else ""),
+            *_before_users_return(facts),
+        ),
         looks=tuple(probe.why for probe in consulted.probes()),
         responses=tuple(_without(each, always, at_last) for each in met),
         always=tuple(each for each in (seen[0].findings if seen else ()) if each in always),
@@ -188,6 +191,11 @@ def recovered(condition: Condition, ours: str = "") -> Iterator[str]:
         yield f"{measured} is under {bound}{floor}"
 
 
+def _before_users_return(facts: Facts) -> Iterator[str]:
+    if facts.back_after_seconds:
+        yield f"all of it for {words(facts.back_after_seconds)}, before users are let in again"
+
+
 def told(severity: SeverityPolicy) -> Iterator[str]:
     """Say who is told, and when."""
     if severity.page is None:
@@ -204,7 +212,8 @@ def told(severity: SeverityPolicy) -> Iterator[str]:
         yield f"{level} is called after {words(number * after)} without an acknowledgement"
     if severity.update_seconds is not None:
         yield f"Slack hears something at least every {words(severity.update_seconds)}"
-    yield f"a question waits {words(severity.question_seconds)}, then the next level is asked"
+    waits = words(severity.question_seconds)
+    yield f"a question waits {waits}, then the next level is asked; after {waits} more it means no"
 
 
 def _response(these: Situations, one: Situation, given: Given, policy: Policy) -> Response:

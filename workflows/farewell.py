@@ -73,7 +73,9 @@ class Farewell:
             return
         case.pausing = True
         await workflow.wait_condition(lambda: not self.sending)
-        if Aftermath.needed(record):
+        # By the lanes' own word: what they owe and nobody is entrusted with would be waited for
+        # in a loop that never waits.
+        if not self._quiet or Aftermath.needed(record):
             await self._entrust()
         case.pausing = False
         # An update that has just been accepted is answered before anything ends.
@@ -99,7 +101,7 @@ class Farewell:
             return
         record.phone_receipts.clear()
         # What was said meanwhile is not part of it, and still ours to send.
-        for channel in (record.slack, record.pagerduty):
+        for channel in (record.slack, record.pagerduty, record.phones):
             channel.unsent[:] = [message for message in channel.unsent if message not in entrusted]
 
     async def recall(self) -> None:
@@ -113,7 +115,8 @@ class Farewell:
             await after.signal(PostIncident.reopened)
 
     def _unsent(self) -> list[Unsent]:
-        return [*self._record.slack.unsent, *self._record.pagerduty.unsent]
+        record = self._record
+        return [*record.slack.unsent, *record.pagerduty.unsent, *record.phones.unsent]
 
     async def linger(self) -> None:
         """Stay while an alert fires that was declared over: its repeats open nothing new."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from urllib.parse import quote
 
 from activities.messages import Fact, Glance, Link, PlanLine, PlanState
 from activities.outbox import Unsent
@@ -117,7 +118,7 @@ def eta(record: Record, policy: Policy) -> str:
     ):
         return f"{words(policy.verify_seconds * policy.pace)} if the present step helps"
     if record.phase in (Phase.SETTLING, Phase.UNDOING):
-        return f"recovered; settling for {words(policy.settle_seconds * policy.pace)}"
+        return f"recovered; settling for {words(policy.settling_seconds(record) * policy.pace)}"
     return "unknown"
 
 
@@ -237,15 +238,20 @@ def answers(incident: str, question: Question) -> list[str]:
 
 
 def links(record: Record, policy: Policy) -> list[Link]:
-    """Collect the pages to open: progress, runbook, dashboards, report."""
+    """Collect the pages to open: progress, runbook, report, dashboards of what it is about."""
     found = []
     if policy.ui:
         address = f"{policy.ui}/workflows/{record.id}/{record.run}/user-metadata"
         found.append(Link(text="Progress", url=address))
     if record.facts is not None and record.facts.runbook.startswith("http"):
         found.append(Link(text="Runbook", url=record.facts.runbook))
-    found += [Link(text=text, url=url) for text, url in policy.links.items()]
     found += [Link(text="Report", url=url) for url in record.report if url.startswith("http")]
+    dashboards = (record.facts.links if record.facts is not None else {}) | policy.links
+    # Labels of an alert come from outside.
+    service, environment = (quote(each, safe="") for each in (record.service, record.environment))
+    for text, url in dashboards.items():
+        to = url.replace("{service}", service).replace("{environment}", environment)
+        found.append(Link(text=text, url=to))
     return found
 
 

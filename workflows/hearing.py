@@ -1,10 +1,13 @@
-"""Hearing that everything is frozen, or is not any more."""
+"""Hearing that everything is frozen, or is not any more, and waiting for it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from activities.freezing import Freezes
 from activities.record import Phase, PlannedStep, StepState
 from workflows.case import Case
+from workflows.deadlines import until
 
 
 def hear(case: Case, news: Freezes) -> None:
@@ -33,6 +36,21 @@ def hear(case: Case, news: Freezes) -> None:
         said = f"unfrozen{': ' if why else ''}{why}. It goes on where it stood"
         case.note("person", said, by=by, tell=True)
     case.changed(root=True)
+
+
+async def until_released(case: Case, interrupted: Callable[[], bool]) -> None:
+    """Wait until a hold or freeze is over or changed, somebody takes over, or *interrupted*."""
+    people = case.record.people
+    hold, frozen = people.hold_until, people.frozen
+    await until(
+        lambda: (
+            interrupted()
+            or bool(people.taken_over_by)
+            or (people.hold_until, people.frozen) != (hold, frozen)
+        ),
+        None if frozen else hold,
+        "On hold",
+    )
 
 
 def _undone(case: Case, step: PlannedStep) -> bool:

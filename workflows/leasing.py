@@ -5,6 +5,7 @@ A coordinator that does not answer must hold up no repair: an incident's own gua
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum, auto
 
 from temporalio import workflow
@@ -13,10 +14,11 @@ from temporalio.exceptions import ActivityError
 from activities.coordination import Coordination, Done, Turn, Wanted
 from activities.record import PlannedStep, StepState
 from workflows.case import ENVIRONMENT, Case, why
-from workflows.efforts import probe, said
+from workflows.efforts import READ_AT_MOST, probe, said
 from workflows.hearing import hear
 
 _SECONDS = 5.0
+_ON_THE_WAY = timedelta(seconds=60)
 
 
 class Leave(StrEnum):
@@ -29,6 +31,8 @@ class Leave(StrEnum):
     """Nothing may be changed in the whole environment: it waits."""
     KEPT = auto()
     """Another incident holds the same change: it stays, and is theirs to undo."""
+    LEFT = auto()
+    """It is held by incidents that are over: they have left it to people."""
 
 
 class Leases:
@@ -58,7 +62,7 @@ class Leases:
                     restarts_within_seconds=policy.seconds(
                         policy.restarts_within_seconds
                     ).total_seconds(),
-                    lasts_seconds=4 * step.apply_seconds + 60,
+                    lasts_seconds=_lasts(step).total_seconds(),
                 ),
                 **said(probe(_SECONDS), f"Whose turn is it to change {step.target}?"),
             )
@@ -74,13 +78,15 @@ class Leases:
                 step.before, step.order = turn.before, turn.order
             return Leave.GO, ""
         if turn.kept_by:
-            return Leave.KEPT, ", ".join(turn.kept_by)
+            open_ones = [name for name in turn.kept_by if name not in turn.left_by]
+            leave = Leave.KEPT if open_ones else Leave.LEFT
+            return leave, ", ".join(open_ones or turn.kept_by)
         return (Leave.LATER if turn.later else Leave.NO), turn.why
 
     async def give_back(
-        self, step: PlannedStep, *, undo: bool = False, changed: bool = True
+        self, step: PlannedStep, *, undo: bool = False, changed: bool = True, maybe: bool = False
     ) -> None:
-        """Say what became of *step*."""
+        """Say what became of *step*; *maybe* it was tried, where it did not come about."""
         case = self._case
         if case.edition < 2:
             return
@@ -96,6 +102,7 @@ class Leases:
                     claim=claim,
                     undo=undo,
                     happened=happened,
+                    maybe=maybe,
                     changed=changed,
                     order=step.order if claim else {},
                     before=step.before if claim else None,
@@ -110,6 +117,11 @@ class Leases:
 def environment() -> str:
     """Name the environment of this incident, as its coordinator is named by."""
     return workflow.info().typed_search_attributes.get(ENVIRONMENT) or ""
+
+
+def _lasts(step: PlannedStep) -> timedelta:
+    """Give the longest that reading and every attempt may take: a turn never ends before them."""
+    return READ_AT_MOST + 4 * timedelta(seconds=step.apply_seconds) + _ON_THE_WAY
 
 
 def _claim(step: PlannedStep) -> str:

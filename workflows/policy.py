@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from activities.autonomy import Earning
 from activities.email import EmailAddress
 from activities.paging import Way
-from activities.record import Asks, PlannedStep
+from activities.record import Asks, PlannedStep, Record
 from activities.words import Mode, Order, Risk, Severity, Urgency
 
 Seconds = Annotated[float, Field(gt=0, le=31 * 24 * 3600, allow_inf_nan=False)]
@@ -120,8 +120,9 @@ class Policy(Order):
     names_on_call: bool = False
     """Whether PagerDuty is asked who is on call; the token and the policies are settings."""
     preapproved: tuple[Preapproval, ...] = ()
-    """Steps that need no asking, as ``activity@target``; counts in guarded and autonomous
-    mode."""
+    """Steps that need no asking, as ``activity@target``, in guarded and autonomous mode.
+
+    What always asks still does: nobody could see beforehand what makes it dubious now."""
     two_people: tuple[TwoPeople, ...] = ()
     """What two people must approve: risks, and steps as ``activity`` or ``activity@target``."""
     other_than_requester: bool = False
@@ -161,7 +162,7 @@ class Policy(Order):
     ui: str = ""
     """Base address of the Temporal UI for links, with the namespace."""
     links: dict[str, str] = Field(default_factory=dict)
-    """Dashboards named in messages: name to address."""
+    """Dashboards of every incident: name to address, with ``{service}``, ``{environment}``."""
     run_events: int = Field(default=4000, ge=200)
     """History events after which the incident continues as new from its next quiet point."""
 
@@ -195,6 +196,12 @@ class Policy(Order):
         """Turn seconds of real life into this policy's pace."""
         return timedelta(seconds=real * self.pace)
 
+    def settling_seconds(self, record: Record) -> float:
+        """Say how long *record* must stay well; behind a page, where users wait, maybe less."""
+        sooner = record.facts.back_after_seconds if record.facts and record.behind else 0.0
+        settle = min(sooner or self.settle_seconds, self.settle_seconds)
+        return max(settle, self.verify_every_seconds)
+
     def together(self, target: str) -> tuple[str, ...]:
         """Name what must not be changed while *target* is: what it stands on, and what on it."""
         above = [name for name, below in self.stands_on.items() if target in below]
@@ -222,10 +229,10 @@ class Policy(Order):
         mode = self.mode_of(alert)
         if mode is Mode.OBSERVE:
             return Verdict.NEVER
-        if f"{step.activity}@{step.target}" in self.preapproved:
-            return Verdict.ACT
         if step.asks is Asks.ALWAYS:
             return Verdict.ASK
+        if f"{step.activity}@{step.target}" in self.preapproved:
+            return Verdict.ACT
         costly = step.risk in (Risk.OUTAGE, Risk.DESTRUCTIVE)
         if step.asks is Asks.NEVER and not (costly and severity is not Severity.CRITICAL):
             return Verdict.ACT

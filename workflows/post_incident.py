@@ -48,15 +48,9 @@ class Aftermath(Order):
 
     @classmethod
     def needed(cls, record: Record) -> bool:
-        """Tell whether anything is left to do after *record* has closed."""
-        slack, pagerduty = record.slack, record.pagerduty
-        unsent = bool(
-            (not slack.off and (slack.unsent or slack.dirty))
-            or (not pagerduty.off and pagerduty.unsent)
-            or record.phone_receipts
-        )
+        """Tell whether anything but messages is left to do after *record* has closed."""
         stale = record.resolution is not None and record.resolution.how in _NOTHING_LEARNT
-        return unsent or (
+        return bool(record.phone_receipts) or (
             record.severity is Severity.CRITICAL and not record.aftermaths and not stale
         )
 

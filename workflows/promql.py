@@ -131,6 +131,12 @@ def llm_calls(provider: str) -> str:
     return f'sum(rate(llm_requests_total{{{JOB},provider="{provider}"}}[2m]))'
 
 
+def llm_p95(provider: str) -> str:
+    """Time that 95 % of the calls to *provider* stay under, in seconds, over that same time."""
+    each = p95("llm_request_duration_seconds", by="provider", window="2m")
+    return each.replace(JOB, f'{JOB},provider="{provider}"')
+
+
 LLM_FAILING_MOST = f"max({LLM_FAILING})"
 _LLM_CALLS_BY = f"sum by (provider, model) (rate(llm_requests_total{{{JOB}}}[{FAST}]))"
 LLM_LIMITED_BY = (

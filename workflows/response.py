@@ -16,6 +16,7 @@ from workflows.earning import Earned
 from workflows.explaining import Explaining
 from workflows.freezing import Stillness
 from workflows.handover import Handover
+from workflows.hearing import until_released
 from workflows.investigation import Investigation
 from workflows.reconciliation import Reconciliation
 from workflows.settling import Settling
@@ -128,7 +129,7 @@ class Response:
             await self._stillness.instead_of_a_step()
             return
         case.enter(Phase.MITIGATING, f"on hold by {people.held_by}", people.hold_until)
-        await self._steps.until_released(lambda: record.resolution is not None or record.plan_again)
+        await until_released(case, lambda: record.resolution is not None or record.plan_again)
 
     async def _look_whether_alone(self, step: PlannedStep) -> None:
         """Look once, now that its turn has come, whether nobody need be asked about *step*."""

@@ -130,7 +130,7 @@ def rules(window: str = SLOW, hold: str | None = None, hour: str = _HOUR) -> tup
         ),
         Rule(
             "RedisConnectionFailure", f"{promql.REDIS_UP} == 0", "30s", Severity.CRITICAL,
-            "redis", "no API instance reaches Redis",
+            "redis", "no API instance reaches Redis: redis_up is {{ $value }}",
             "redis-connection-failure", ("for", "severity", "expression"),
         ),
         Rule(
@@ -140,7 +140,7 @@ def rules(window: str = SLOW, hold: str | None = None, hour: str = _HOUR) -> tup
         ),
         Rule(
             "SupabaseDown", f"{promql.DATABASE_UP} == 0", "30s", Severity.CRITICAL, "postgres",
-            "no API instance gets an answer from the database",
+            "no API instance gets an answer from the database: db_up is {{ $value }}",
             "supabase-down", ("for", "expression"),
         ),
         Rule(
@@ -178,18 +178,18 @@ def rules(window: str = SLOW, hold: str | None = None, hour: str = _HOUR) -> tup
         ),
         Rule(
             "ExpoPushServiceDown", f"{promql.EXPO_UP} == 0", "1m", Severity.CRITICAL, "push",
-            "no push notification can be sent",
+            "no push notification can be sent: expo_push_up is {{ $value }}",
             "expo-push-service-down", ("for", "severity", "expression"), "mobile",
         ),
         Rule(
             # Where an instance is gone for good, it has no `up` at all.
             "APIDown", f"({promql.API_UP} or vector(0)) < 1", "30s", Severity.CRITICAL,
-            "pravado-api", "no instance of the API answers Prometheus",
+            "pravado-api", "{{ $value }} instances of the API answer Prometheus",
             "api-down", ("for", "expression"),
         ),
         Rule(
             "DashboardDown", f"{promql.DASHBOARD_UP} == 0", "1m", Severity.CRITICAL, "dashboard",
-            "the dashboard does not answer from outside",
+            "the dashboard does not answer from outside: probe_success is {{ $value }}",
             "dashboard-down", ("for", "severity", "expression"), "frontend",
         ),
         Rule(

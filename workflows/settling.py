@@ -9,6 +9,7 @@ from workflows.closing import resolve
 from workflows.deadlines import until
 from workflows.freezing import Stillness
 from workflows.handover import ROUNDS, Handover
+from workflows.hearing import until_released
 from workflows.reconciliation import Reconciliation
 from workflows.staging import Staging
 from workflows.steps import Steps
@@ -43,16 +44,17 @@ class Settling:
 
     async def settle(self) -> None:
         """Watch whether it stays well; then undo, or close."""
-        case, record, policy = self._case, self._record, self._case.policy
+        case, record = self._case, self._record
         record.recovered_at = record.recovered_at or case.now
-        ends = case.after(policy.settle_seconds)
+        seconds = case.policy.settling_seconds(record)
+        ends = case.after(seconds)
         case.enter(Phase.SETTLING, "close, if it stays well", ends)
         if record.facts is None:
             await until(self._unsettled, ends, "Every alert is resolved: settling")
             outcome, said = Outcome.RECOVERED, "every alert is resolved"
         else:
             verdict = await self._watcher.watch(
-                "Settling", policy.settle_seconds, hold=True, interrupted=self._unsettled
+                "Settling", seconds, hold=True, interrupted=self._unsettled
             )
             outcome = verdict.outcome if verdict else Outcome.NOT_RECOVERED
             said = verdict.said if verdict else "it fires again"
@@ -63,7 +65,8 @@ class Settling:
             self._reconciliation.drop_missing()
         if record.resolution is not None:
             return
-        if record.explained_by and record.refired:
+        if record.explained_by and (record.refired or outcome is not Outcome.RECOVERED):
+            # It is not well, as long as its cause is not: for that it takes no step of its own.
             record.refired = False
             case.enter(Phase.JOINED)
             return
@@ -155,7 +158,7 @@ class Settling:
         if case.held:
             people = self._record.people
             case.enter(Phase.UNDOING, f"on hold by {people.held_by}", people.hold_until)
-            await self._steps.until_released(self._alarmed)
+            await until_released(case, self._alarmed)
             return False
         if due.undo_when is None:
             return True
@@ -251,7 +254,7 @@ class Settling:
         while not taken:
             frozen = record.people.frozen
             while case.held and not self._left():
-                await self._steps.until_released(self._left)
+                await until_released(case, self._left)
             # Nothing was measured meanwhile, and people have worked on it.
             if frozen and not self._left() and not await self._back_indeed():
                 return

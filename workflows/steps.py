@@ -29,6 +29,7 @@ _FINAL = frozenset({"Refused", "Gone", "NotConfigured", "NotFoundError"})
 _MOST_UNDO_TRIES = 3
 _MAY_PASS = frozenset({"Unavailable", "Throttled", "Timeout", "NoWorker"})
 _GIVE_UP_READING = 300.0
+_TURN_AGAIN = 60.0
 
 
 class Steps:
@@ -147,13 +148,19 @@ class Steps:
             step.said = f"left in place: {reason} holds it too, and undoes it in the end"
             case.note("step", f"{step.effect}: {step.said}", tell=True)
             return True
-        if leave is Leave.FROZEN:
+        if leave is Leave.LEFT:
+            step.left = f"{reason} held it too, is over, and has left it to people"
+            case.record.findings.append(f"still in place: {step.effect} ({step.left})")
+            case.note("step", f"{step.effect}: left in place, {step.left}", tell=True)
             return False
         if leave is not Leave.GO:
-            case.note("step", f"its undo waits its turn, {reason}: {step.effect}", tell=True)
+            if leave is not Leave.FROZEN:
+                case.note("step", f"its undo waits its turn, {reason}: {step.effect}", tell=True)
             return False
+        counted = len(step.restarted_at)
         undone = await self._put_back_what_was(step)
-        await self._leases.give_back(step, undo=True)
+        maybe = len(step.restarted_at) > counted
+        await self._leases.give_back(step, undo=True, maybe=maybe)
         return undone
 
     async def _put_back_what_was(self, step: PlannedStep) -> bool:
@@ -213,26 +220,15 @@ class Steps:
             said = f"not put back: {step.target} was restarted as often as may be: {step.effect}"
             case.note("step", said, tell=True)
             return False
-        step.put_back, step.before = True, None
+        step.put_back, step.before, step.read_failed_at = True, None, None
         case.note("step", f"the alert came back: {step.effect} is put back once", tell=True)
-        taken = await self.take(step, stopped)
+        while not (taken := await self.take(step, stopped)) and step.read_failed_at:
+            if stopped() or step.state is not StepState.UNDONE:
+                break
+            await until(stopped, case.after(_TURN_AGAIN), f"Its turn to be put back: {step.effect}")
         if not taken and stopped():
             step.put_back, step.before, step.state = False, before, StepState.UNDONE
         return taken
-
-    async def until_released(self, interrupted: Callable[[], bool]) -> None:
-        """Wait until a hold or freeze is over or changed, somebody takes over, or *interrupted*."""
-        people = self._case.record.people
-        hold, frozen = people.hold_until, people.frozen
-        await until(
-            lambda: (
-                interrupted()
-                or bool(people.taken_over_by)
-                or (people.hold_until, people.frozen) != (hold, frozen)
-            ),
-            None if frozen else hold,
-            "On hold",
-        )
 
     async def _read(self, step: PlannedStep) -> bool:
         try:

@@ -17,6 +17,8 @@ from workflows.frozen import Frozen
 
 _CLAIM_LASTS = timedelta(hours=48)
 """After which a claim is nobody's: its incident has long ended without undoing it."""
+_LAST_ATTEMPT = timedelta(seconds=60)
+"""In which a change of an incident that is gone notices, by its heartbeat, that it is to stop."""
 
 
 class Lease(Kept):
@@ -70,6 +72,7 @@ class Turns(Kept):
     def take(self, ask: Wanted, now: datetime) -> Turn:
         """Give a turn, or say why not; the same key twice is the same turn."""
         self._forget(now, ask)
+        self._bury(ask.gone, now)
         if self.frozen.freezes.held:
             # Also to one who has had its turn, and has not heard so: nothing is under way yet.
             if any(lease.key == ask.key for lease in self.leases):
@@ -77,13 +80,16 @@ class Turns(Kept):
             return Turn(granted=False, later=True, freezes=self.frozen.learn(ask.incident))
         if any(lease.key == ask.key for lease in self.leases):
             return self._granted(ask)
-        busy = next((lease for lease in self.leases if _together(lease, ask)), None)
-        if busy is not None and busy.incident != ask.incident:
-            return Turn(granted=False, later=True, why=f"{busy.incident} is changing {busy.target}")
+        others_leases = (each for each in self.leases if each.incident != ask.incident)
+        busy = next((each for each in others_leases if _together(each, ask)), None)
+        if busy is not None:
+            why = f"{busy.incident} is changing {busy.target}"
+            return Turn(granted=False, later=True, holder=busy.incident, why=why)
         if ask.undo:
             others = self._others(ask)
             if others:
-                self._hand_on(ask)
+                if ask.looked:
+                    _let_go(self.claims[ask.claim], ask.incident)
                 return Turn(granted=False, kept_by=tuple(claim.incident for claim in others))
         elif ask.restarts and (said := self._too_many(ask)):
             return Turn(granted=False, why=said)
@@ -99,7 +105,7 @@ class Turns(Kept):
 
     def give_back(self, done: Done, now: datetime) -> None:
         """Note what became of a change."""
-        if done.happened:
+        if done.happened or done.maybe:
             self.leases = [lease for lease in self.leases if lease.key != done.key]
         else:
             self._take_back(done.key)
@@ -137,19 +143,14 @@ class Turns(Kept):
     def _others(self, ask: Wanted) -> list[Claim]:
         return [c for c in self.claims.get(ask.claim, []) if c.incident != ask.incident]
 
-    def _hand_on(self, ask: Wanted) -> None:
-        """Let go of a claim; the next holder puts back what stood there before the first."""
-        held = self.claims.get(ask.claim, [])
-        mine = [claim for claim in held if claim.incident == ask.incident]
-        if not mine:
-            return
-        first = held[0] in mine
-        held[:] = [claim for claim in held if claim not in mine]
-        heir = held[0]
-        if first:
-            heir.before, heir.inherited = mine[0].before, True
-        if any(claim.effective for claim in mine) and not any(claim.effective for claim in held):
-            heir.order, heir.effective, heir.inherited = mine[-1].order, True, True
+    def _bury(self, gone: Iterable[str], now: datetime) -> None:
+        """Let go of what incidents hold that can give nothing back."""
+        for incident in gone:
+            for held in self.claims.values():
+                _let_go(held, incident)
+            for lease in self.leases:
+                if lease.incident == incident:
+                    lease.until = min(lease.until, now + _LAST_ATTEMPT)
 
     def _granted(self, ask: Wanted) -> Turn:
         held = self.claims.get(ask.claim, []) if ask.undo else []
@@ -165,6 +166,22 @@ class Turns(Kept):
         self.claims = {
             name: kept for name, held in self.claims.items() if (kept := _young(held, now))
         }
+
+
+def _let_go(held: list[Claim], incident: str) -> None:
+    """Take an incident's claims off; the next holder puts back what was before the first."""
+    mine = [claim for claim in held if claim.incident == incident]
+    if not mine:
+        return
+    first = held[0] in mine
+    held[:] = [claim for claim in held if claim not in mine]
+    if not held:
+        return
+    heir = held[0]
+    if first:
+        heir.before, heir.inherited = mine[0].before, True
+    if any(claim.effective for claim in mine) and not any(claim.effective for claim in held):
+        heir.order, heir.effective, heir.inherited = mine[-1].order, True, True
 
 
 def _young(claims: Iterable[Claim], now: datetime) -> list[Claim]:

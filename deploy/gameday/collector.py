@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,7 +24,7 @@ class Settings(BaseModel):
     """What the instances of the API are told: where the services outside are."""
 
 
-class Collector:
+class Collector(ABC):
     """One job of Prometheus; its series are registered in ``registry``."""
 
     job: ClassVar[str]
@@ -35,9 +36,9 @@ class Collector:
         self.settings = settings
         self.registry = CollectorRegistry()
 
+    @abstractmethod
     async def look(self) -> None:
         """Measure anew, before each scrape; what it raises leaves the scrape without series."""
-        raise NotImplementedError
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 (most hold nothing)
         """Give back what is held."""

@@ -124,8 +124,9 @@ class Commands:
                 return Said(await self._pm2.scale(int(count)))
             case ["pm2", "restart", which] | ["pm2", "restart", which, "--update-env"]:
                 return Said(await self._pm2.restart(which))
-            case ["env", *pairs, "pm2", "restart", which, "--update-env"]:
-                return Said(await self._pm2.restart(which, _switches(pairs)))
+            case ["env", *pairs, "pm2", "restart" | "reload" as how, which, "--update-env"]:
+                ordered = self._pm2.reload if how == "reload" else self._pm2.restart
+                return Said(await ordered(which, _switches(pairs)))
         return None
 
 

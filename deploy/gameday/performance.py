@@ -130,6 +130,7 @@ class Performance:
             await asyncio.sleep(normal)
         show.say(f"BREAKING: {scenario.story}", "bold red", _OURS)
         told, paged = len(day.slack.messages()), len(day.pagerduty.alerts)
+        show.leave_out(day.slack, day.pagerduty)
         broken, broken_at = time.monotonic(), datetime.now(UTC)
         await scenario.breaks(day)
         record = await self._follow(day, client)

@@ -178,13 +178,13 @@ class Pm2:
             await asyncio.gather(*(instance.restart(environment or {}) for instance in chosen))
             return "".join(f"[PM2] [{APP}]({instance.number}) ok\n" for instance in chosen)
 
-    async def reload(self, which: str) -> str:
+    async def reload(self, which: str, environment: Mapping[str, str] | None = None) -> str:
         """Replace one instance after the other, each once the one before it listens."""
         async with self._one_at_a_time:
             if which not in {APP, "all"}:
                 raise Refused(f"[PM2][ERROR] Process or Namespace {which} not found")
             for instance in self.instances:
-                await instance.restart({})
+                await instance.restart(environment or {})
                 await self._until_it_listens(instance)
             return "".join(f"[PM2] [{APP}]({it.number}) ok\n" for it in self.instances)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 
@@ -99,11 +100,12 @@ class Show:
 
     def messages(self, slack: SlackStandIn, pagerduty: PagerDutyStandIn) -> None:
         """Tell what people got on their phones and in their channel."""
-        for alert in pagerduty.alerts:
-            key = f"{alert.dedup_key}{alert.status}"
-            self._once(key, "PagerDuty", f"{alert.status}: {alert.summary}")
-        for message in slack.messages():
-            self._once(message.ts, "Slack", _told(message))
+        for key, who, text in _all_told(slack, pagerduty):
+            self._once(key, who, text)
+
+    def leave_out(self, slack: SlackStandIn, pagerduty: PagerDutyStandIn) -> None:
+        """Take what people got until now for known: it is of an earlier scenario."""
+        self._seen.update(key for key, _, _ in _all_told(slack, pagerduty))
 
     def _line(self, clock: str, who: str, text: Text) -> None:
         row = Table.grid(padding=(0, 2), expand=False)
@@ -167,3 +169,11 @@ def _sparkline(samples: list[Sample], condition: Below) -> str:
         for value in values
     )
     return "".join(bars)
+
+
+def _all_told(slack: SlackStandIn, pagerduty: PagerDutyStandIn) -> Iterator[tuple[str, str, str]]:
+    for alert in pagerduty.alerts:
+        key = f"{alert.dedup_key}{alert.status}"
+        yield key, "PagerDuty", f"{alert.status}: {alert.summary}"
+    for message in slack.messages():
+        yield message.ts, "Slack", _told(message)

@@ -154,7 +154,7 @@ class ScriptedHost:
                 return self._scale(int(count))
             case ["pm2", "restart", number] if number.isdigit():
                 return self._restart(int(number))
-            case ["env", *pairs, "pm2", "restart", name, "--update-env"] if name == APP:
+            case ["env", *pairs, "pm2", "reload", name, "--update-env"] if name == APP:
                 for each in self.instances:
                     each.environment.update(pair.split("=", 1) for pair in pairs)
                     self._restart(each.id)

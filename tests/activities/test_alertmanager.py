@@ -95,7 +95,7 @@ async def test_what_is_no_label_is_refused_unasked(http):
         pytest.param(429, "slow down", Throttled, id="a proxy that wants a pause"),
         pytest.param(500, '"broken"', Unavailable, id="an internal error"),
         pytest.param(503, "<html>", Unavailable, id="a proxy without a server"),
-        pytest.param(200, "<html>log in</html>", Refused, id="a login page"),
+        pytest.param(200, "<html>log in</html>", Unavailable, id="a login page"),
         pytest.param(302, "", Refused, id="somewhere else"),
     ],
 )

@@ -178,7 +178,9 @@ async def test_no_other_path_gets_into_a_command(machine, path):
 @pytest.mark.parametrize(
     ("public", "own", "good", "said"),
     [
-        pytest.param([200], [200], True, "0: answers, 1: answers", id="well on both sides"),
+        pytest.param(
+            [200], [200], True, "instance 0 answers, instance 1 answers", id="well on both sides"
+        ),
         pytest.param([200, 503], [200], False, "2 of 3 failed", id="a failure from outside"),
         pytest.param([200], [200, 200, 500], False, "error of the server", id="one on the host"),
         pytest.param([404], [200], None, "another status", id="an address that says nothing"),

@@ -137,6 +137,60 @@ async def test_how_it_fails_says_whether_it_may_be_sent(service, http, fault, ki
     assert error.non_retryable is (kind == "Refused")
 
 
+async def test_phones_of_several_projects_all_ring_each_once(service, http) -> None:
+    service.projects[SAM] = "@pravado/app-preview"
+
+    paged = await run(phones(service, http).page, PAGE)
+
+    assert [each.to for each in service.delivered] == [PRIYA, SAM]
+    assert [each.phone for each in paged.tickets] == ["priya", "sam"]
+    assert [each.id for each in paged.tickets] == list(service.tickets), "each has its own ticket"
+
+
+def several(projects) -> Fault:
+    error = {"code": "PUSH_TOO_MANY_EXPERIENCE_IDS", "message": "m", "details": projects}
+    return Fault(kind="answer", status=400, body=json.dumps({"errors": [error]}))
+
+
+@pytest.mark.parametrize(
+    ("faults", "kind", "sent"),
+    [
+        pytest.param(
+            [several({"@a/a": [PRIYA], "@a/b": [SAM]}), hanging(0), outage(400)],
+            "Ambiguous",
+            [PRIYA],
+            id="the second is refused: the first has been sent",
+        ),
+        pytest.param(
+            [several({"@a/a": [PRIYA], "@a/b": [SAM]}), rate_limited(7)],
+            "Throttled",
+            [],
+            id="the first is put off: nothing has been sent",
+        ),
+        pytest.param([several({"@a/a": [PRIYA, SAM]})], "Refused", [], id="it names one alone"),
+        pytest.param([several({"@a/a": PRIYA})], "Refused", [], id="it names them otherwise"),
+    ],
+)
+async def test_of_several_projects_what_may_be_sent_is_known(
+    service, http, faults, kind, sent
+) -> None:
+    service.fail(*faults)
+
+    assert (await failure(phones(service, http).page, PAGE)).type == kind
+    assert [each.to for each in service.delivered] == sent
+
+
+async def test_a_phone_that_expo_names_with_no_project_is_said_and_the_others_ring(
+    service, http
+) -> None:
+    service.fail(several({"@a/a": [PRIYA], "@a/b": ["ExponentPushToken[of-nobody]"]}))
+
+    paged = await run(phones(service, http).page, PAGE)
+
+    assert [each.phone for each in paged.tickets] == ["priya"]
+    assert "sam: DeveloperError Expo names no project of this phone" in paged.said
+
+
 async def test_a_wrong_access_token_is_refused_and_not_shown(service, http) -> None:
     wrong = Phones(api(service, http, "another-token-altogether"), PHONES)
     error = await failure(wrong.page, PAGE)

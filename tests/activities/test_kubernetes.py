@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.processes import App, Replicas, RollingRestart, Running, Scale
+from activities.processes import App, Replicas, RollingRestart, Scale
+from activities.supervised import Running
 from activities.switches import SetSwitches, Switch, SwitchValues
 from deploy.gameday.standins.faults import Fault, dropped, hanging, outage
 from deploy.gameday.standins.kubernetes import READER

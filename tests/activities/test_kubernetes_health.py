@@ -32,7 +32,7 @@ async def test_pods_that_are_ready_answer(health):
     seen = await run(health.on_host, Nothing())
 
     assert (len(seen.instances), seen.answers, seen.down) == (2, True, False)
-    assert seen.summary == "0: answers, 1: answers"
+    assert seen.summary == "instance 0 answers, instance 1 answers"
 
 
 async def test_pods_that_crash_are_down_only_all_together(api, health):

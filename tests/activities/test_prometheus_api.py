@@ -80,9 +80,9 @@ def failure(kind: str) -> bytes:
         pytest.param(401, TOKEN.encode(), Refused, id="a token that is wrong"),
         pytest.param(404, b"404 page not found", Refused, id="a path that is not there"),
         pytest.param(429, b"slow down", Throttled, id="a proxy that wants a pause"),
-        pytest.param(200, b"<html>log in</html>", Refused, id="a login page"),
-        pytest.param(200, b'{"status":"success"}', Refused, id="JSON of another kind"),
-        pytest.param(200, b'["x"]', Refused, id="a list"),
+        pytest.param(200, b"<html>log in</html>", Unavailable, id="a login page"),
+        pytest.param(200, b'{"status":"success"}', Unavailable, id="JSON of another kind"),
+        pytest.param(200, b'["x"]', Unavailable, id="a list"),
     ],
 )
 async def test_answers_that_are_none_are_told_apart_and_asked_for_once(status, body, error):
@@ -125,7 +125,7 @@ async def test_an_answer_that_drips_is_given_up():
 async def test_an_answer_that_is_too_large_is_refused(monkeypatch):
     monkeypatch.setattr("activities.prometheus_api.MOST_BYTES", 1 << 20)
     async with serving(Scripted(200, b"x" * (3 << 20))) as api:
-        with pytest.raises(Refused, match="larger than 1 MiB"):
+        with pytest.raises(Unavailable, match="larger than 1 MiB"):
             await run(Prometheus(api).value, Query(expression="up"))
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from activities.processes import RollingRestart, Running
+from activities.processes import RollingRestart
 from activities.rollbacks import Rollback, RollbackBefore
+from activities.supervised import Running
 from activities.switches import SetSwitches, Switch, SwitchValues
 from deploy.gameday.standins.kubernetes import READER, KubernetesStandIn
 from deploy.gameday.standins.kubernetes_objects import normalised, scale_of

@@ -4,13 +4,18 @@ import asyncio
 import os
 import shlex
 import shutil
+import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
 
 import httpx
 import pytest
 
 from activities.changes import Targets
+from activities.errors import Ambiguous
 from activities.health import Health
 from activities.host import Host, HostNames
 from activities.pace import Pace
@@ -25,11 +30,12 @@ from tests.activities.scripted_host import APP, ScriptedHost, scripted_host
 pytestmark = pytest.mark.skipif(not shutil.which("pm2"), reason="no pm2 on PATH (npm i -g pm2)")
 
 SERVER = """
-require('http').createServer((q, r) => r.end(process.env.DB_POOL_MAX || 'not set'))
-  .listen(PORT, '127.0.0.1', () => console.log('token=abcdefgh listening'));
+const server = require('http').createServer((q, r) => r.end(process.env.DB_POOL_MAX || 'not set'));
+const said = () => console.log('token=abcdefgh listening');
+setTimeout(() => server.listen(PORT, '127.0.0.1', said), Number(process.env.LLM_TIMEOUT_MS || 0));
 """
 PACE = Pace(poll_seconds=0.2, ready_seconds=20, settle_seconds=0.5, ramp_seconds=0.1)
-VARIABLES = ["DB_POOL_MAX"]
+VARIABLES = ["DB_POOL_MAX", "LLM_TIMEOUT_MS"]
 
 
 class RealHost(ScriptedHost):
@@ -67,6 +73,48 @@ async def api(tmp_path) -> AsyncIterator[tuple[RealHost, str]]:
         assert started[0] == 0, started
         yield host, f"http://127.0.0.1:{port}/"
         await host.carry_out(["pm2", "kill"])
+
+
+@asynccontextmanager
+async def asked_all_the_time(http: httpx.AsyncClient, url: str) -> AsyncIterator[list[float]]:
+    """Ask over and over, each time on a connection of its own; collects when it was answered."""
+    answered: list[float] = []
+
+    async def ask() -> None:
+        while True:
+            with suppress(httpx.HTTPError):
+                await http.get(url, headers={"Connection": "close"}, timeout=0.2)
+                answered.append(time.monotonic())
+            await asyncio.sleep(0.02)
+
+    asking = asyncio.create_task(ask())
+    yield answered
+    asking.cancel()
+    answered.append(time.monotonic())
+
+
+async def test_somebody_answers_all_the_time_while_switches_are_set(api):
+    host, url = api
+    async with httpx.AsyncClient(trust_env=False) as http:
+        pm2 = Pm2(host.ssh, APP, variables=VARIABLES)
+        switches = Switches(pm2, targets=Targets(), health=Health(http, url), pace=PACE)
+        # The platform of this test takes so long to start; pm2 waits for 3 s.
+        slow = SetSwitches(values={Switch.LLM_TIMEOUT_MS: "2000"})
+        before = await run(switches.set_read, slow)
+
+        async with asked_all_the_time(http, url) as answered:
+            assert (await run(switches.set, slow, before)).changed
+
+        assert max(later - at for at, later in pairwise(answered)) < 1.2
+
+
+async def test_a_pm2_that_was_killed_over_a_reload_is_waited_for_and_not_taken_for_a_refusal(api):
+    host, _ = api
+    lock = Path(host.environment["PM2_HOME"]) / "reload.lock"
+    lock.write_text(str(time.time_ns() // 1_000_000))
+
+    with pytest.raises(Ambiguous, match="being reloaded already"):
+        await Pm2(host.ssh, APP).restart_with({"DB_POOL_MAX": "50"})
 
 
 async def test_a_real_pm2_is_listed_scaled_switched_restarted_and_put_back(api):

@@ -1,5 +1,6 @@
 import itertools
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from activities.pm2 import Pm2
 from activities.switches import DECLARED, SetSwitches, Switch, Switches
 from tests.activities.attempts import run
 from tests.activities.scripted_host import APP, ScriptedHost, scripted_host
+from workflows.efforts import CHANGE
 
 QUICK = Pace(poll_seconds=0.02, ready_seconds=0.4, settle_seconds=0.05, ramp_seconds=0.02)
 VARIABLES = [declared.variable for declared in DECLARED.values()]
@@ -45,7 +47,7 @@ async def test_several_switches_are_set_in_one_restart_and_put_back(machine):
 
     assert before.values == {Switch.DATABASE_POOL_MAX: "20", Switch.IN_MEMORY_CACHE: None}
     assert [line for line in machine.ran if line.startswith("env ")] == [
-        f"env DB_POOL_MAX=50 USE_IN_MEMORY_CACHE=true pm2 restart {APP} --update-env"
+        f"env DB_POOL_MAX=50 USE_IN_MEMORY_CACHE=true pm2 reload {APP} --update-env"
     ]
     assert done.changed
 
@@ -61,6 +63,24 @@ async def test_switches_whose_answer_was_lost_are_set_once(machine, lost):
 
     with pytest.raises(Ambiguous):
         await run(switches(machine).set, POOL, before)
+    done = await run(switches(machine).set, POOL, before, attempt=2)
+
+    assert done.changed
+    assert [each.restarts for each in machine.instances] == [1, 1, 1]
+
+
+async def test_switches_that_are_on_their_way_are_looked_at_again(machine):
+    before = await run(switches(machine).set_read, POOL)
+    busy = "[PM2][ERROR] Reload already in progress, please try again in 12 seconds\n"
+    machine.answers["env "] = (1, "", busy)
+
+    with pytest.raises(Ambiguous, match="being reloaded already") as raised:
+        await run(switches(machine).set, POOL, before)
+    waits = raised.value.next_retry_delay
+    assert waits is not None
+    attempts = CHANGE["retry_policy"].maximum_attempts
+    assert (attempts - 1) * waits > timedelta(seconds=30), "so long a dead pm2 keeps its lock"
+    del machine.answers["env "]
     done = await run(switches(machine).set, POOL, before, attempt=2)
 
     assert done.changed

@@ -8,7 +8,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.changes import heartbeats
 from activities.errors import NotYet
-from activities.verification import Answering, Sample, Verification, Watch
+from activities.verification import Answering, Outcome, Sample, Verification, Watch, recover
 
 ASK = Watch(condition=Answering(checks=("point",)), window_seconds=600, every_seconds=15)
 
@@ -46,3 +46,25 @@ async def test_a_change_heartbeats_as_long_as_it_goes_on():
     await environment.run(change)
 
     assert set(told) == {("restarting",)}
+
+
+@pytest.mark.parametrize(
+    ("looks", "outcome"),
+    [
+        pytest.param([False, True, True], None, id="not over while it may yet be long enough"),
+        pytest.param(
+            [False, True, True, True], Outcome.RECOVERED, id="recovered once it was good for long"
+        ),
+        pytest.param(
+            [True, True, False], Outcome.NOT_RECOVERED, id="a bad look at the end ends it"
+        ),
+        pytest.param([True, True, None], Outcome.UNKNOWN, id="no data at the end is no health"),
+    ],
+)
+def test_what_is_good_only_as_the_window_ends_is_looked_at_on(looks, outcome):
+    at = datetime.now(UTC)
+    samples = [Sample(at=at, good=good) for good in looks]
+
+    verdict = recover(ASK.model_copy(update={"needed": 3}), samples, over=True)
+
+    assert (verdict and verdict.outcome) == outcome

@@ -14,6 +14,7 @@ from lightkube import KubeConfig
 from lightkube.config.models import Cluster, User
 from pydantic import SecretStr
 
+from activities.alertmanager import Alertmanager, OpenAlerts
 from activities.cache_warming import CacheWarming, WarmUp, WarmUpBefore
 from activities.changes import Targets
 from activities.cloudflare import CloudflareApi
@@ -30,6 +31,8 @@ from activities.pagerduty import Follow, Page, PagerDuty
 from activities.pages import BuildLog, Pages, PagesBefore, RollBackPages
 from activities.pages_project import Project
 from activities.phones import AskReceipts, PagePhones, Phones, PhoneTicket
+from activities.prometheus import Prometheus, Query
+from activities.prometheus_api import PrometheusApi
 from activities.sentry import NewestIssues, Sentry, SlowTransactions
 from activities.slack import Announce, PostEntry, PostRoot, Slack, UpdateEntry, UpdateRoot
 from activities.slack_api import slack_api
@@ -102,6 +105,20 @@ async def _on_call(url: str, make: Callable[[OnCall], Call]) -> AsyncIterator[Ca
     async with httpx.AsyncClient() as client:
         policies = {"on-call": "PPOLICY"}
         yield make(OnCall(client, SecretStr(SECRET), policies, url=url, seconds=SECONDS))
+
+
+@contextlib.asynccontextmanager
+async def _prometheus(url: str) -> AsyncIterator[Call]:
+    api = PrometheusApi(url, token=SecretStr(SECRET), seconds=SECONDS)
+    with contextlib.closing(api):
+        yield lambda: Prometheus(api).value(Query(expression="up"))
+
+
+@contextlib.asynccontextmanager
+async def _alertmanager(url: str) -> AsyncIterator[Call]:
+    async with httpx.AsyncClient() as client:
+        alerting = Alertmanager(client, url, token=SecretStr(SECRET), seconds=SECONDS)
+        yield lambda: alerting.open_alerts(OpenAlerts())
 
 
 @contextlib.asynccontextmanager
@@ -289,6 +306,8 @@ CAPABILITIES: tuple[Capability, ...] = (
         "repeatable",
         lambda url: _kubernetes(url, lambda cluster: lambda: cluster.set_replicas(3, "7")),
     ),
+    Capability("prometheus.value", "reads", _prometheus),
+    Capability("alertmanager.open_alerts", "reads", _alertmanager, lists=True),
     Capability("status_pages.status", "reads", _status_page),
     Capability("github.deployments", "reads", _github, timedelta(minutes=1), lists=True),
     Capability("sentry.issues", "reads", _sentry_issues, lists=True),

@@ -67,7 +67,7 @@ def test_a_switch_is_set_by_its_name_to_a_value_that_it_takes_and_with_update_en
         for name, value in re.findall(r"(?<![\w$])([A-Z][A-Z_]+)=(\S+)", line):
             assert name in DECLARED_AS, f"the platform knows no {name}"
             assert DECLARED_AS[name].fullmatch(value)
-            assert line.rstrip().endswith("pm2 restart pravado-api --update-env")
+            assert line.rstrip().endswith("pm2 reload pravado-api --update-env")
 
 
 def test_statements_are_found_at_all():

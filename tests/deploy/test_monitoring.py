@@ -1,6 +1,7 @@
 import asyncio
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -76,6 +77,53 @@ def test_each_rule_has_cases_for_all_that_may_go_wrong_with_it(rule):
         assert any(reset(case) for case, _ in about), "no counter of it starts from zero again"
 
 
+@pytest.fixture(scope="module")
+def tripped(tmp_path_factory) -> set[tuple[str, str]]:
+    """What is wrong, by alert and name of the case, if every bound were a tenth milder."""
+    folder = tmp_path_factory.mktemp("milder")
+    deployed_rules = yaml.safe_load((PROMETHEUS / "rules.yml").read_text())
+    for rule in deployed_rules["groups"][0]["rules"]:
+        if "alert" in rule:
+            compared, _, floor = rule["expr"].partition(" and ")
+            milder = re.sub(r"(==|<|>) ([\d.]+)$", a_tenth_milder, compared)
+            rule["expr"] = f"{milder} and {floor}" if floor else milder
+    (folder / "rules.yml").write_text(yaml.safe_dump(deployed_rules))
+    (folder / "cases").mkdir()
+    copies = [shutil.copy(path, folder / "cases") for path in CASES]
+    promtool = programs.promtool()
+    said = subprocess.run(
+        [str(promtool), "test", "rules", *copies],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=programs.working_folder(promtool),
+    )
+    found = re.findall(r"name: (.*),\n\s*alertname: (\w+),", said.stdout + said.stderr)
+    return {(alert, name) for name, alert in found}
+
+
+def a_tenth_milder(bound: re.Match[str]) -> str:
+    """Of a measure a tenth less is enough; of what is up, one that is up is too few."""
+    return f"> {float(bound[2]) * 0.9:g}" if bound[1] == ">" else "< 2"
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.alert)
+def test_a_case_stays_quiet_just_below_each_bound(rule, tripped):
+    quiet = {
+        case["name"]
+        for path in CASES
+        for case in yaml.safe_load(path.read_text())["tests"]
+        if (looks := [it for it in case["alert_rule_test"] if it["alertname"] == rule.alert])
+        and not any(it["exp_alerts"] for it in looks)
+    }
+
+    assert {name for alert, name in tripped if alert == rule.alert} & quiet, (
+        "with a bound that is a tenth milder, no case that is quiet all along would notice"
+    )
+
+
 def reset(case: dict) -> bool:
     """Whether a series of *case* goes back: `0+9x30 0+9x30`."""
     return any(re.search(r"x\d+ 0\+", series["values"]) for series in case["input_series"])
@@ -104,6 +152,8 @@ def test_promtool_accepts_the_rules(window, hold, tmp_path):
         for rule in alerts
     )
     assert all(rule["labels"]["responder"] == "true" for rule in alerts)
+    for rule in alerts:
+        assert "{{ $value" in rule["annotations"]["summary"], f"{rule['alert']} tells no value"
 
 
 @pytest.mark.parametrize("window", ["5m", "8s"])

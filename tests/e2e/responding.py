@@ -83,8 +83,11 @@ class Incident:
 
     async def __aexit__(self, *error):
         if self._engineer is not None:
+            fell = self._engineer.done()
             self._engineer.cancel()
             await asyncio.wait([self._engineer])
+            if fell:
+                self._engineer.result()  # nobody was on call any more: say why
 
     async def breaks(self):
         """Break the platform; from then on an engineer is on call."""
@@ -129,19 +132,23 @@ class Incident:
     async def record(self):
         return await record_of(self.client, self.id)
 
-    async def ends(self, within=120.0, how="recovered"):
+    async def ends(self, within=90.0, how="recovered"):
         """Wait until it is over, and until everything is said; give the record."""
         handle = self.client.get_workflow_handle(self.id, run_id=self.run)
-        async with asyncio.timeout(within):
-            while True:
-                try:
-                    result = await handle.result()
-                    record = await self.record()
-                except (RPCError, NoWorker):
-                    await asyncio.sleep(0.1)
-                else:
-                    assert result["how"] == how, result
-                    return record
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while True:
+                    try:
+                        result = await handle.result()
+                        record = await self.record()
+                    except (RPCError, NoWorker):
+                        await asyncio.sleep(0.1)
+                    else:
+                        assert result["how"] == how, result
+                        return record
+        record = await self.record()
+        told = "\n".join(f"{it.at:%T} {it.kind}: {it.text}" for it in record.timeline)
+        raise AssertionError(f"it is {record.phase} after {within:g} s: {record.asks}\n{told}")
 
     async def attempts(self):
         """Count the attempts of every activity that its history tells of, the most of each."""
@@ -300,7 +307,7 @@ class Incident:
                 record = await self.record()
                 happens = after.pop(record.phase, None)
                 if happens is not None:
-                    await happens(self.platform)
+                    await happens(self.day)
                 if record.paged_at is not None and (ActKind.ACKNOWLEDGE, "") not in done:
                     await does(ActKind.ACKNOWLEDGE)
                 asked = record.question

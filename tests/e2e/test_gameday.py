@@ -1,7 +1,14 @@
 """From a real Prometheus rule to the report: the whole of it, nothing in between is scripted."""
 
-import pytest
+import io
 
+import pytest
+from rich.console import Console
+
+from deploy.gameday.performance import Performance
+from deploy.gameday.scenarios import SCENARIOS
+from deploy.gameday.show import Show
+from tests.e2e.conftest import PACE
 from tests.e2e.responding import Incident
 from tests.gameday.watching import until, well
 
@@ -37,6 +44,28 @@ async def test_a_broken_platform_is_repaired(day, scenario, said):
         assert await incident.wrong() == []
         told_in_order(incident, said)
         asserts_times(record)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("errors-critical", id="a bad release is rolled back"),
+        pytest.param("database-down", id="users see a maintenance page until the database is back"),
+        pytest.param("dashboard", id="a bad deployment of the dashboard is taken back"),
+        pytest.param("disk", id="logs fill the disk, and make room again"),
+        pytest.param("redis-people", id="no step brings Redis back, so people do"),
+    ],
+)
+async def test_a_game_day_of_another_section_goes_well(day, name):
+    told = io.StringIO()
+    performance = Performance(
+        SCENARIOS[name], Show(Console(file=told, width=120)), yes=True, pace=PACE
+    )
+
+    performed = await performance.perform(day, await day.stack.client())
+
+    assert not performed.wrong, told.getvalue()
 
 
 def asserts_times(record):

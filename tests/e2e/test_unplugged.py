@@ -53,7 +53,9 @@ async def test_pagerduty_fails_for_a_while_and_nobody_waits_for_it(day):
 
         assert day.pagerduty.faults.coming == []
         assert await incident.wrong() == []
-        assert record.mitigated_at < record.paged_at
+        [first, *_] = incident.pages()
+        assert record.paged_at < first.opened_at, "the phone was not behind PagerDuty"
+        assert record.ladder[0].started_at < first.opened_at
 
 
 async def test_without_prometheus_nothing_is_called_recovered(day):

@@ -89,7 +89,7 @@ async def test_stable_data_that_die_young_are_missed_until_they_live_longer(plat
     platform.faults.put(SHORT_LIVED, "200")
     await until(fires, platform, "HighCacheMissRatio")
 
-    live = "env PLAN_POLICY_TTL_SECONDS={} pm2 restart pravado-api --update-env"
+    live = "env PLAN_POLICY_TTL_SECONDS={} pm2 reload pravado-api --update-env"
     await ordered(platform, live.format(86400))
     await until(rests, platform, "HighCacheMissRatio")
 

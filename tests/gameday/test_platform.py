@@ -58,7 +58,7 @@ async def test_a_redis_that_cannot_start_is_lived_without_in_memory(platform):
     assert (failed.exit_status, (await unit(platform))["Result"]) == (1, "exit-code")
     assert "Job for redis.service failed" in failed.stderr
 
-    switch = "env USE_IN_MEMORY_CACHE={} pm2 restart pravado-api --update-env"
+    switch = "env USE_IN_MEMORY_CACHE={} pm2 reload pravado-api --update-env"
     await ordered(platform, switch.format("true"))
 
     async def served():

@@ -70,8 +70,16 @@ async def test_an_undo_that_ends_unwell_is_undone_and_said_so(town: Town, world:
     ("asks", "risk", "severity", "preapproved", "verdict"),
     [
         pytest.param(
-            Asks.ALWAYS, Risk.DESTRUCTIVE, Severity.WARNING, True, Verdict.ACT,
-            id="what the list names exactly needs no asking, also where the procedure asks",
+            Asks.POLICY, Risk.DESTRUCTIVE, Severity.WARNING, True, Verdict.ACT,
+            id="what the list names exactly needs no asking",
+        ),
+        pytest.param(
+            Asks.ALWAYS, Risk.DESTRUCTIVE, Severity.CRITICAL, True, Verdict.ASK,
+            id="what always asks does, also where the list names it",
+        ),
+        pytest.param(
+            Asks.ALWAYS, Risk.REVERSIBLE, Severity.CRITICAL, True, Verdict.ASK,
+            id="what always asks does, also where it is reversible and the list names it",
         ),
         pytest.param(
             Asks.NEVER, Risk.OUTAGE, Severity.WARNING, False, Verdict.ASK,

@@ -5,10 +5,13 @@ import uuid
 
 import pytest
 
+from activities.alerts import indicator_of
 from activities.causes import EXPLAINS, causes_of
 from activities.record import Phase
 from activities.words import Severity
 from tests.lifecycle.world import POLICY, Story, Town, World, alert
+from workflows.relations import Relates, Relation
+from workflows.rules import rules
 
 PATIENT = POLICY.model_copy(update={"symptom_hold_seconds": 30.0})
 
@@ -116,6 +119,26 @@ async def test_it_stands_up_when_its_cause_is_in_peoples_hands_who_see_both(
     assert "CriticalAPIErrorRate stands on its own again" in cause.world.said
 
 
+async def test_a_late_word_of_its_cause_does_not_make_it_join_once_more(
+    town: Town, somewhere
+) -> None:
+    cause = await redis_fails(town, somewhere)
+    symptom = await fire(town, "CriticalAPIErrorRate", somewhere)
+    await joined(symptom, cause)
+    # Both have looked at once: the symptom had joined before it was told to.
+    word = Relation(kind=Relates.EXPLAINS, id=cause.id, title="RedisConnectionFailure")
+    await symptom.handle.signal("related", word)
+
+    await cause.act("take-over")
+    await cause.pass_time(minutes=6)
+    await symptom.pass_time(minutes=1)
+
+    record = await symptom.until(lambda r: r.stands_alone and r.phase is not Phase.OPENING)
+    joins = [entry for entry in record.timeline if "it joins" in entry.text]
+    assert (len(joins), record.explained_by) == (1, "")
+    assert symptom.world.pages[0] == ("on-call", "high")
+
+
 async def test_a_critical_symptom_holds_its_page_for_a_cause_that_comes_after_it(
     town: Town, somewhere
 ) -> None:
@@ -127,6 +150,20 @@ async def test_a_critical_symptom_holds_its_page_for_a_cause_that_comes_after_it
 
     await joined(symptom, cause)
     assert not symptom.world.pages
+
+
+async def test_what_somebody_acknowledged_while_its_page_was_held_stays_with_them(
+    town: Town, somewhere
+) -> None:
+    symptom = await fire(town, "CriticalAPIErrorRate", somewhere)
+    await symptom.pass_time(seconds=5)
+    await symptom.act("acknowledge")
+    await redis_fails(town, somewhere)
+
+    record = await symptom.pass_time(seconds=40)
+
+    assert (record.explained_by, record.people.acknowledged_by) == ("", "dana")
+    assert record.clocks.renew_at is not None
 
 
 async def test_without_a_cause_it_pages_when_it_has_waited_long_enough(
@@ -167,6 +204,28 @@ async def test_a_symptom_that_was_paged_joins_a_cause_that_comes_later_and_its_p
     assert (await symptom.record()).clocks.escalate_at is None
 
 
+async def test_a_page_that_gets_through_late_wakes_nobody_up_the_chain_of_a_symptom(
+    town: Town, somewhere
+) -> None:
+    ways = {name: asyncio.Event() for name in ("pagerduty.page", "slack.post_root")}
+    hang = {"slow": {"prometheus.value": asyncio.Event(), **ways}}
+    symptom = await fire(town, "HighAPILatency", somewhere, severity=Severity.WARNING, **hang)
+    await symptom.until(lambda r: r.phase is Phase.INVESTIGATING)
+    cause = await redis_fails(town, somewhere)
+    await symptom.until(lambda r: bool(r.explained_by_offer))
+    hang["slow"]["prometheus.value"].set()
+    await joined(symptom, cause)
+
+    for way in ways.values():
+        way.set()
+    await symptom.until(lambda r: r.paged_at is not None and not r.paged)
+    await symptom.pass_time(hours=1)
+
+    record = await symptom.record()
+    assert (record.phase, record.people.level) == (Phase.JOINED, 0)
+    assert len(symptom.world.pages) == 1
+
+
 async def test_what_somebody_has_acknowledged_or_changed_is_not_taken_away_from_them(
     town: Town, somewhere
 ) -> None:
@@ -201,6 +260,8 @@ async def test_whoever_takes_a_symptom_over_has_it(town: Town, somewhere) -> Non
 
     record = await symptom.until(lambda r: r.phase is Phase.WATCHING)
     assert (record.explained_by, record.people.taken_over_by) == ("", "dana")
+    assert record.clocks.update_at is not None, "from now on it owes people its updates"
+    await cause.until(lambda r: not r.symptoms)
 
 
 async def test_a_symptom_that_fires_again_while_it_settles_is_a_symptom_still(
@@ -219,6 +280,58 @@ async def test_a_symptom_that_fires_again_while_it_settles_is_a_symptom_still(
 
     await joined(symptom, cause)
     assert not symptom.world.pages
+
+
+async def planned_and_joined(town: Town, somewhere: str) -> tuple[Story, Story]:
+    """A symptom that had a plan with a step when its cause came."""
+    hang = asyncio.Event()
+    symptom = await fire(
+        town, "HighAPILatency", somewhere, severity=Severity.WARNING,
+        rate={"now": 300.0, "before": 100.0}, slow={"prometheus.value": hang},
+    )  # fmt: skip
+    await symptom.until(lambda r: r.paged_at is not None)
+    cause = await redis_fails(town, somewhere)
+    await symptom.until(lambda r: bool(r.explained_by_offer))
+    hang.set()
+    await joined(symptom, cause)
+    return symptom, cause
+
+
+@pytest.mark.parametrize("well", [False, None], ids=["unwell", "unseen"])
+async def test_a_symptom_that_falls_silent_and_is_not_well_takes_no_step_of_its_own(
+    town: Town, somewhere, well
+) -> None:
+    symptom, cause = await planned_and_joined(town, somewhere)
+    symptom.world.up = well
+    pages = len(symptom.world.pages)
+
+    await symptom.over()
+    await symptom.pass_time(minutes=30)
+
+    record = await symptom.record()
+    assert symptom.world.changes == []
+    assert len(symptom.world.pages) == pages
+    assert (record.phase in (Phase.JOINED, Phase.SETTLING), record.explained_by) == (
+        True, cause.id,
+    )  # fmt: skip
+
+
+async def test_a_silent_symptom_that_is_not_well_after_its_cause_is_handled_as_what_it_is(
+    town: Town, somewhere
+) -> None:
+    symptom, cause = await planned_and_joined(town, somewhere)
+    await symptom.over()
+    await symptom.pass_time(minutes=10)
+
+    cause.world.up = True
+    await cause.over()
+    await cause.ends()
+    await symptom.pass_time(minutes=30)
+
+    record = await symptom.record()
+    assert (record.explained_by, record.stands_alone) == ("", True)
+    assert symptom.world.changes
+    assert record.resolution is None
 
 
 async def test_when_temporal_cannot_be_asked_it_is_handled_as_what_it_is(
@@ -243,16 +356,7 @@ def test_nothing_explains_itself_in_a_circle():
 
 
 def test_every_cause_and_symptom_is_an_indicator_of_a_rule():
-    from activities.alerts import Alert
-    from workflows.rules import rules
-
-    known = {
-        Alert(
-            fingerprint="x", name=rule.alert, status="firing",
-            starts_at="2026-01-01T00:00:00Z", labels={"alertname": rule.alert},
-        ).indicator
-        for rule in rules()
-    }  # fmt: skip
+    known = {indicator_of(rule.alert) for rule in rules()}
     named = {*EXPLAINS, *(each for symptoms in EXPLAINS.values() for each in symptoms)}
 
     assert named <= known

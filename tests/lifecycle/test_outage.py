@@ -19,17 +19,22 @@ def world(town: Town) -> Closed:
     return Closed(town)
 
 
-async def watched(story: Story) -> list[tuple[str, str]]:
-    """Every watch by its label, with the kind of condition that was measured."""
+async def asked(story: Story) -> list[tuple[str, dict[str, Any]]]:
+    """Every watch by its label, with what was asked of it."""
     history = await story.handle.fetch_history()
-    asked = []
+    found = []
     for event in history.events:
         begun = event.activity_task_scheduled_event_attributes
         if begun.activity_type.name == "verification.watch":
-            ask = json.loads(begun.input.payloads[0].data)
             label = json.loads(event.user_metadata.summary.data)
-            asked.append((label.partition(" of the users")[0], ask["condition"]["kind"]))
-    return asked
+            ask = json.loads(begun.input.payloads[0].data)
+            found.append((label.partition(" of the users")[0], ask))
+    return found
+
+
+async def watched(story: Story) -> list[tuple[str, str]]:
+    """Every watch by its label, with the kind of condition that was measured."""
+    return [(label, ask["condition"]["kind"]) for label, ask in await asked(story)]
 
 
 async def passed(story: Story, hours: float) -> Any:
@@ -76,6 +81,32 @@ async def test_the_next_step_follows_at_once_and_users_return_in_stages(
         ("Still well without it? show the page", "below"),
         ("Settling", "below"),
     ], "behind the page, and then as users have it"
+
+
+@pytest.mark.parametrize(
+    ("back_after", "settled"),
+    [
+        pytest.param(0.0, 120, id="as long as it settles"),
+        pytest.param(30.0, 30, id="sooner, where the procedure says so"),
+        pytest.param(900.0, 120, id="never later than without a page"),
+    ],
+)
+async def test_users_who_wait_behind_the_page_may_return_sooner_than_it_is_over(
+    town: Town, world: Closed, back_after: float, settled: int
+) -> None:
+    kind = drill(page())
+    kind.back_after_seconds = back_after
+    world.library = library(kind)
+    policy = QUICK.model_copy(update={"settle_seconds": 120})
+    story = await town.fire(alert("HighDrill"), policy=policy, world=world)
+    await story.until(lambda r: r.phase is Phase.WATCHING)
+    world.behind = True
+    await story.over()
+
+    assert (await story.ends()).how == "recovered"
+
+    windows = [ask["window_seconds"] for label, ask in await asked(story) if label == "Settling"]
+    assert windows == [settled, 120], "and as long as ever, once users have it again"
 
 
 async def test_it_is_renewed_for_hours_with_a_page_at_half_time_and_an_update_every_five_minutes(

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from activities.blocks import render_glance
+from activities.outbox import Unsent
 from activities.people import People, Question
 from activities.record import AlertState, Phase, PlannedStep, Reading, Record, StepState
 from activities.words import Risk, Severity
 from tests.lifecycle.world import POLICY, alert
+from tests.procedures.asking import consult
 from workflows.details import details
-from workflows.glance import facts, glance
+from workflows.glance import facts, glance, page_order
 
 AT = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 HOSTILE = (
@@ -169,6 +171,25 @@ def mrkdwn(block: Any) -> Iterator[str]:
     if isinstance(block, list):
         for each in block:
             yield from mrkdwn(each)
+
+
+DATADOG = "https://app.datadoghq.com/apm/services/{service}?env={environment}"
+
+
+def test_the_root_and_the_page_lead_to_the_dashboards_of_what_it_is_about() -> None:
+    told = consult("HighAPILatency", datadog=DATADOG).facts
+    seen = record(facts=told, environment="a b&admin=1", report=["https://reports.test/r.md"])
+    policy = POLICY.model_copy(update={"links": {"Grafana": "https://grafana.test/d/{service}"}})
+    page = Unsent(key="k", kind="page", queued_at=AT, payload={
+        "level": "on-call", "urgency": "high", "why": "nobody answers"})  # fmt: skip
+
+    for shown_links in (glance(seen, policy, "key").links, page_order(seen, policy, page).links):
+        assert {link.text: link.url for link in shown_links if link.text != "Progress"} == {
+            "Report": "https://reports.test/r.md",
+            "Datadog": "https://app.datadoghq.com/apm/services/api?env=a%20b%26admin%3D1",
+            "Supabase": "https://app.supabase.com",
+            "Grafana": "https://grafana.test/d/api",
+        }
 
 
 def test_the_page_asks_first_and_ends_with_the_exact_commands() -> None:

@@ -14,7 +14,8 @@ API, REDIS = "pravado-api", "redis"
 
 def wanted(incident: str, target: str = API, **more) -> Wanted:
     together = Policy().together(target)
-    given = {"key": f"{incident}/{target}", "lasts_seconds": 600.0, "also": together, **more}
+    given = {"key": f"{incident}/{target}", "lasts_seconds": 600.0, "also": together}
+    given |= {"looked": True, **more}
     return Wanted(incident=incident, target=target, **given)
 
 
@@ -80,6 +81,26 @@ def test_a_turn_that_nobody_gives_back_ends_by_itself():
     assert turns.take(wanted("B"), T0 + timedelta(seconds=601)).granted
 
 
+def test_a_turn_of_ones_own_that_was_never_given_back_hides_nobody_elses():
+    turns = Turns()
+    assert turns.take(wanted("A", REDIS), T0).granted
+    assert turns.take(wanted("B", "postgres"), T0).granted
+
+    turn = turns.take(wanted("A", API), T0)
+
+    assert (turn.granted, turn.holder) == (False, "B")
+
+
+def test_a_turn_of_an_incident_that_was_ended_from_outside_ends_within_a_minute():
+    turns = Turns()
+    assert turns.take(wanted("A"), T0).granted
+
+    gone = wanted("B", gone=("A",))
+    assert turns.take(gone, T0).holder == "A", "its last attempt may be going on"
+
+    assert turns.take(wanted("B"), T0 + timedelta(seconds=61)).granted
+
+
 def test_restarts_are_counted_over_all_incidents():
     turns = Turns()
     for incident in ("A", "B"):
@@ -100,6 +121,15 @@ def test_a_restart_that_surely_did_not_happen_is_not_counted():
         turns.give_back(done(incident, happened=False), T0)
 
     assert turns.take(wanted("C", restarts=True), T0).granted
+
+
+def test_a_restart_by_an_undo_that_may_have_got_through_is_counted():
+    turns = Turns()
+    assert turns.take(wanted("A", restarts=True, undo=True), T0).granted
+    turns.give_back(done("A", undo=True, happened=False, maybe=True), T0)
+
+    assert len(turns.restarts) == 1
+    assert turns.leases == []
 
 
 def test_an_undo_that_restarts_is_counted_and_never_refused():
@@ -136,6 +166,18 @@ def test_the_weaker_holder_that_is_last_undoes_what_is_there_and_not_its_own_ord
     turn = turns.take(wanted("B", claim="scale", undo=True), T0)
 
     assert (turn.order, turn.before) == ({"replicas": 10}, {"count": 2})
+
+
+def test_what_an_incident_held_that_was_ended_from_outside_is_put_back_by_the_next_holder():
+    turns = Turns()
+    scaled(turns, "A", 5, before=2)
+    scaled(turns, "B", 10, before=5)
+
+    first_look = turns.take(wanted("B", claim="scale", undo=True, looked=False), T0)
+    turn = turns.take(wanted("B", claim="scale", undo=True, gone=("A",)), T0)
+
+    assert (first_look.granted, first_look.kept_by) == (False, ("A",))
+    assert (turn.granted, turn.before) == (True, {"count": 2})
 
 
 def test_an_incident_that_stands_alone_undoes_by_what_it_read_itself():

@@ -247,7 +247,7 @@ def test_a_lost_machine_leaves_people_a_list_of_what_to_move():
 def test_what_each_side_saw_is_said():
     ladder = down(inside=inside(Trouble.NONE, Trouble.REFUSED), capacity=None)
 
-    assert "on its host: 0: answers, 1: refused" in ladder.findings
+    assert "on its host: instance 0 answers, instance 1 fails: refused" in ladder.findings
     assert f"CPU, memory and disk of the API host: could not be read: {LATE}" in ladder.findings
     assert "not certain: 3 of 3 health checks from outside failed (ConnectError)" in ladder.cause
 

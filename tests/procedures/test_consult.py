@@ -58,9 +58,18 @@ def test_an_answer_of_another_version_is_one_that_could_not_be_read(name):
         for probe in consult(name).probes
     )
 
-    findings = consult(name, strange).plan.findings
+    plan = consult(name, strange).plan
 
-    assert any("an answer of another version" in finding for finding in findings)
+    assert any("an answer of another version" in finding for finding in plan.findings)
+    assert all(step.asks is Asks.ALWAYS for step in plan.steps), "acts on what it cannot read"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_answer_of_another_version_is_taken_for_one_that_found_nothing(name):
+    [kind] = [each for each in PROCEDURES if each.__name__ == name]
+
+    for probe in kind(Given()).probes():
+        assert probe.read({"of": "another version"}) is None, probe.key
 
 
 def test_an_alert_without_a_procedure_gets_neither_facts_nor_a_plan():

@@ -119,6 +119,28 @@ def test_no_slot_left_on_the_server_counts_as_exhausted_and_not_as_down():
     assert PAGE not in activities(planned)
 
 
+@pytest.mark.parametrize(
+    ("pool", "connected", "expected"),
+    [
+        pytest.param(value(0.2), connections(used=176, most=200, ours=40),
+                     "176 of the database's 200 connections are used",
+                     id="the pool has room, the server has none"),
+        pytest.param(None, connections(used=176, most=200, ours=40),
+                     "176 of the database's 200 connections are used",
+                     id="the pool could not be read, the server could"),
+        pytest.param(value(0.2), ROOM, "the database is not down and no pool is seen to be",
+                     id="both have room"),
+    ],
+)  # fmt: skip
+def test_a_server_that_is_full_counts_as_exhausted_whatever_the_pool_says(
+    pool, connected, expected
+):
+    planned = errors(pool=pool, connections=connected)
+
+    assert expected in planned.cause
+    assert (TERMINATE in activities(planned)) is expected.startswith("176")
+
+
 def test_a_database_that_is_down_is_shielded_alone_only_if_most_requests_fail_for_minutes():
     planned = errors(**GONE, throughout=value(0.8))
 

@@ -108,6 +108,11 @@ def full(given=None, **found):
             id="a crash loop is not restarted, whatever it holds",
         ),
         pytest.param({"images": None}, [CLEAR], id="there is no Docker"),
+        pytest.param(
+            {"disks": None} | IMAGES,
+            [CLEAR, PRUNE],
+            id="which disk is full is not known: images are asked about, as always",
+        ),
     ],
 )
 def test_what_makes_room(found, expected):

@@ -294,9 +294,11 @@ def test_an_outage_is_rolled_back_and_restarted_without_asking():
 @pytest.mark.parametrize(
     ("failed", "told"),
     [
-        pytest.param(value(0.52), "at least 52% failed", id="most have failed for minutes"),
-        pytest.param(value(0.02), "at least 2% failed", id="few have"),
-        pytest.param(None, "not known", id="could not be read"),
+        pytest.param(
+            value(0.52), "at least 52% failed at every look", id="most have failed for minutes"
+        ),
+        pytest.param(value(0.02), "at least 2% failed at every look", id="few have"),
+        pytest.param(None, "how many failed is not known", id="could not be read"),
     ],
 )
 def test_users_are_shielded_after_asking_unless_it_is_as_bad_when_the_turn_comes(failed, told):
@@ -305,7 +307,7 @@ def test_users_are_shielded_after_asking_unless_it_is_as_bad_when_the_turn_comes
     assert step.asks is Asks.ALWAYS, "as it is now, for its turn is minutes away"
     assert step.alone_if.threshold == 0.5
     assert "[300s:15s]" in step.alone_if.expression
-    assert any(detail.endswith(f"of the last 5 min: {told}") for detail in step.details)
+    assert any(detail.endswith(f"in the last 5 min {told}") for detail in step.details)
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,13 @@ from tests.procedures.slow_api import (
         pytest.param(
             DATABASE, [INDEX], "the database is slow: select 0.90 s", id="database: index"
         ),
-        pytest.param(LLM, [SWITCH], "an LLM provider is slow: openai 14.00 s", id="LLM: switch"),
+        pytest.param(
+            LLM, [SWITCH, SWITCH], "an LLM provider is slow: openai 14.00 s", id="LLM: switch"
+        ),
         pytest.param(LEAK, [RESTART], "memory grows by 25% an hour", id="memory grows: restart"),
         pytest.param(
             DATABASE | {"providers": LLM["providers"]},
-            [INDEX, SWITCH],
+            [INDEX, SWITCH, SWITCH],
             "the database is slow: select 0.90 s; an LLM provider is slow",
             id="two causes: each is treated, in the runbook's order",
         ),
@@ -60,6 +62,12 @@ from tests.procedures.slow_api import (
             [RESTART],
             "no clear cause",
             id="memory that grows after a start is no leak",
+        ),
+        pytest.param(
+            FINE | {"slope": value(10 * MIB / 3600)},
+            [RESTART],
+            "no clear cause",
+            id="memory that grows by a fortieth an hour is no leak",
         ),
         pytest.param(
             FINE | {"slope": value(1000.0), "capacity": capacity(memory_available_bytes=900 * MIB)},

@@ -247,7 +247,7 @@ def test_the_pool_grows_within_what_the_database_leaves(found, size):
 
     assert step.order["values"] == {"database pool size": size}
     assert step.effect == (
-        f"set database pool size from 20 to {size}, "
+        f"set “database pool size” from 20 to {size}, "
         "which restarts all 2 instances of pravado-api once"
     )
     assert (step.risk, step.undo, step.asks) == (Risk.DISRUPTIVE, True, Asks.POLICY)

@@ -63,7 +63,7 @@ def test_each_organization_is_named_and_a_person_decides():
     assert (step.asks, step.risk, step.undo, step.restarts) == (
         Asks.ALWAYS, Risk.DISRUPTIVE, True, False,
     )  # fmt: skip
-    assert step.effect == "let 6 LLM requests a minute through of organization 7, 12"
+    assert step.effect == "slow organization 7, 12 down to 6 LLM requests a minute each"
     assert step.details[0] == (
         "organization 7: $160.00 today, limit $20.00; 400 requests in the last hour"
     )

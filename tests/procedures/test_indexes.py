@@ -151,6 +151,12 @@ def test_an_index_is_not_made_where_nothing_supports_it_or_something_stands_agai
         pytest.param({}, {"old_transactions": None}, 0.5, id="old transactions not read: it asks"),
         pytest.param(
             {},
+            {"old_transactions": Sessions(sessions=(OLD.model_copy(update={"xact_start": None}),))},
+            0.5,
+            id="a session that is old and in no transaction: nothing to wait for",
+        ),
+        pytest.param(
+            {},
             {"indexes": MissingIndexes(indexes=(index(state=State.INVALID),))},
             0.5,
             id="an invalid leftover is made anew",

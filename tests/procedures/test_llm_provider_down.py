@@ -130,6 +130,11 @@ def test_what_is_done_when_a_provider_leaves_calls_unanswered(found, expected):
             "nothing says how the platform's calls",
             id="no figures of it",
         ),
+        pytest.param(
+            {"failing": series("provider", openai=0.1, anthropic=0.0)},
+            "does not answer us, and only 10% of the platform's calls to it fail",
+            id="it answers the API, and not us: one word against the other",
+        ),
         pytest.param({"anthropic": None}, "Anthropic is not known", id="the other is not known"),
         pytest.param(
             {"anthropic": look("anthropic", Standing.UNCLEAR)},
@@ -197,7 +202,7 @@ def test_the_two_steps_are_one_change_that_goes_back_once_it_is_well():
         assert step.undo_hold_seconds == 1800
         assert step.cool_down_seconds == 1800, "at most one flip in half an hour"
     assert first.effect == (
-        "send 10 % of the LLM calls to Anthropic: set LLM routing from costOptimized to "
+        "send 10 % of the LLM calls to Anthropic: set “LLM routing” from costOptimized to "
         "split:anthropic:10, which restarts all 2 instances of pravado-api once"
     )
 

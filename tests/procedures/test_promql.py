@@ -37,6 +37,8 @@ OF_THE_THING = {"DatabaseConnectionErrors", "LLMProviderDown"}
 def expressions() -> dict[str, str]:
     found = dict(CONSTANTS)
     found |= {f"{name} over 10s": promql.within(each, "10s") for name, each in CONSTANTS.items()}
+    for of_one in (promql.llm_failing, promql.llm_calls, promql.llm_p95):
+        found[of_one.__name__] = of_one("openai")
     for slow in ("5m", "10s"):
         found |= {f"{rule.alert} over {slow}": rule.expression for rule in rules(slow)}
     for procedure in PROCEDURES:

@@ -155,7 +155,8 @@ def test_the_cache_in_memory_is_disruptive_and_undone_once_redis_is_back():
     switch = the(redis(), SWITCH)
 
     assert switch.effect == (
-        "set in-memory cache from false to true, which restarts all 2 instances of pravado-api once"
+        "set “in-memory cache” from false to true, "
+        "which restarts all 2 instances of pravado-api once"
     )
     assert (switch.risk, switch.undo, switch.restarts) == (Risk.DISRUPTIVE, True, True)
     assert switch.order["values"] == {"in-memory cache": "true"}
@@ -166,7 +167,9 @@ def test_the_cache_in_memory_is_disruptive_and_undone_once_redis_is_back():
     ("found", "asks"),
     [
         pytest.param({}, Asks.POLICY, id="down: the policy decides"),
-        pytest.param(ONE, Asks.POLICY, id="gone for the API's host: the policy decides"),
+        pytest.param(ONE, Asks.ALWAYS, id="gone for the API's host alone: ask"),
+        pytest.param({"from_host": None}, Asks.ALWAYS, id="gone for the worker, that is all: ask"),
+        pytest.param({"from_worker": None}, Asks.ALWAYS, id="gone for the host, that is all: ask"),
         pytest.param({"from_host": host_pong()}, Asks.ALWAYS, id="the API's host reaches it: ask"),
         pytest.param({"from_worker": None, "from_host": None}, Asks.ALWAYS, id="nothing read: ask"),
         pytest.param(
@@ -176,7 +179,7 @@ def test_the_cache_in_memory_is_disruptive_and_undone_once_redis_is_back():
         ),
     ],
 )
-def test_the_api_is_restarted_for_a_cache_in_memory_without_asking_only_where_redis_is_gone(
+def test_the_api_is_restarted_for_a_cache_in_memory_without_asking_only_where_both_sides_agree(
     found, asks
 ):
     assert the(redis(**found), SWITCH).asks is asks

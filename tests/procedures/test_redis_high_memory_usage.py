@@ -227,7 +227,7 @@ def test_people_are_told(found, words):
 
 
 def test_after_the_last_step_people_are_asked_for_a_larger_instance():
-    assert "more memory than 64 MiB: maxmemory of redis" in full().when_out
+    assert "more memory than 64 MiB (maxmemory of the service redis)" in full().when_out
     assert "https://console.upstash.com" in full({"redis_unit": ""}).when_out
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from activities.record import Asks
-from activities.words import Risk
+from activities.words import Mode, Risk, Severity
 from tests.procedures.asking import LATE, NOW, activities, said, the
 from tests.procedures.failing_api import (
     BAD,
@@ -17,6 +17,7 @@ from tests.procedures.failing_api import (
     history,
     release,
 )
+from workflows.policy import Policy, Verdict
 
 UNKNOWN = GOOD.model_copy(update={"healthy_minutes": None})
 SICK = GOOD.model_copy(update={"healthy_minutes": 200.0, "unhealthy_minutes": 60.0})
@@ -117,8 +118,10 @@ def test_a_release_that_is_not_known_to_have_run_well_is_passed_over(releases, t
 def test_a_person_is_asked_in_every_mode_where_the_way_back_is_not_clear(found, why):
     step = step_of(**found)
 
-    assert step.asks is Asks.ALWAYS
     assert f"asked because {why}" in step.details
+    for mode in (Mode.GUARDED, Mode.AUTONOMOUS):
+        policy = Policy(mode=mode, preapproved=("deployments.rollback@pravado-api",))
+        assert policy.decide(step, Severity.CRITICAL) is Verdict.ASK, "approved beforehand or not"
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,17 @@ def test_whatever_a_procedure_may_change_is_in_one_of_its_situations():
     assert planned <= shown, "add a situation in workflows/situations/ in which it is planned"
 
 
+RESTARTS = {"processes.rolling_restart", "processes.restart_instance"}
+
+
+@pytest.mark.parametrize("these", ALL)
+def test_before_the_api_is_restarted_a_short_profile_stands_in_the_record(these):
+    planned = {step.activity for one in these for step in these.plan(one, Given()).steps}
+    looked = {probe.activity for probe in these.procedure(Given()).probes()}
+
+    assert "host.busiest_processes" in looked or not planned & RESTARTS
+
+
 @pytest.mark.parametrize("these", ALL)
 def test_a_situation_answers_every_probe(these):
     assert not these.unanswered, "say in workflows/situations/ what it usually finds"

@@ -1,7 +1,7 @@
 import pytest
 
 from activities.postgres_indexes import MissingIndexes, State
-from activities.postgres_statements import Plan, SequentialScans
+from activities.postgres_statements import Plan, SequentialScans, Statements
 from activities.record import Asks
 from activities.words import Risk
 from tests.procedures.asking import LATE, activities, consult, plan, said, the
@@ -67,6 +67,14 @@ def test_an_index_is_permanent_and_always_asked_about():
 
     assert (step.risk, step.asks, step.undo) == (Risk.DISRUPTIVE, Asks.ALWAYS, False)
     assert any("write a migration" in finding for finding in queries().findings)
+
+
+def test_what_the_statements_do_not_tell_is_told():
+    refused = Statements(finding="the extension pg_stat_statements is missing")
+
+    assert "statements: the extension pg_stat_statements is missing" in said(
+        queries(statements=refused)
+    )
 
 
 def test_people_are_sent_to_the_databases_performance_page():

@@ -75,6 +75,8 @@ def test_behind_the_page_the_order_is_reached_whole_and_usable():
 def test_it_is_over_when_both_sides_answer_and_the_data_are_whole():
     facts = consult("SupabaseDown").facts
 
+    assert facts.back_after_seconds == 300, "five minutes of it, and users are let in again"
+
     assert [each.checks for each in facts.condition.conditions] == [
         ("postgres.select", "host.database_ping"),
         ("postgres.assertions",),
@@ -133,7 +135,8 @@ def test_no_look_at_all_is_neither_health_nor_an_outage():
     planned = supabase(from_worker=None, from_host=None, status=None)
 
     assert activities(planned) == []
-    assert "cannot ask" in planned.cause
+    assert planned.cause == "whether the database answers could not be seen from either side"
+    assert "Please look from both sides" in planned.when_out
 
 
 def test_a_database_that_answers_both_sides_is_left_alone():

@@ -41,7 +41,7 @@ def test_an_alert_is_explained_without_temporal_and_without_looking(name):
         "after 30s (ours)",
         "PING from the worker · PING from the API host",
         "asks first (the settings let nobody approve it): restart redis on the API host",
-        "by itself: set in-memory cache from false to true",
+        "by itself: set “in-memory cache” from false to true",
         "put back once it is over",
         "on-call is paged at once, with high urgency",
         "Nothing can be read",
@@ -83,7 +83,7 @@ def test_settings_that_cannot_be_used_do_not_hide_the_runbook(monkeypatch):
     done = called("explain", "RedisConnectionFailure")
 
     assert "RESPONDER_DOOR__PORT" in done.stderr
-    assert "by itself: set in-memory cache" in done.stdout
+    assert "by itself: set “in-memory cache”" in done.stdout
 
 
 @pytest.mark.parametrize(

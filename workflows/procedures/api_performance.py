@@ -12,6 +12,7 @@ from workflows.procedures.base import Cause, Evidence, Ladder, Probe
 from workflows.procedures.circuit import BreaksCircuit
 from workflows.procedures.dependencies import StandsOn
 from workflows.procedures.deployments import RollsBack
+from workflows.procedures.host_use import SeesHostUse
 from workflows.procedures.indexing import MakesIndexes
 from workflows.procedures.lasting import ShieldsUsers
 from workflows.procedures.leaking import FreesMemory
@@ -39,6 +40,8 @@ class SeesLatency(
     routes = Probe(
         Prometheus.series, SeriesQuery(expression=promql.SLOWEST_ROUTES), why="ten slowest routes"
     )
+    # A restart loses it: a short profile of what the processors do stands in the record first.
+    busiest = SeesHostUse.busiest
 
     def database_slow(self, seen: Evidence) -> Cause | None:
         """Make the indexes that the evidence supports, where a type of query is slow."""
@@ -73,7 +76,7 @@ class HighAPILatency(SeesLatency):
     recovered = Below(
         expression=promql.API_P95, threshold=0.5, unit="s", traffic=promql.API_RATE, floor=0.1
     )
-    uses = _USES
+    uses = (*_USES, "llm_first_percent", "llm_failing_ratio", "llm_hold_seconds")
 
     def plan(self, alert: Alert, seen: Evidence) -> Ladder:
         """Treat each cause that the evidence shows; without one, propose a rolling restart."""

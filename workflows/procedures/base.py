@@ -14,6 +14,7 @@ from activities.record import Facts
 from activities.verification import Answering, Below, Condition, Every
 from activities.words import Severity
 from workflows import promql
+from workflows.procedures.dashboards import dashboards
 from workflows.procedures.given import Given
 from workflows.procedures.ladder import Cause, Ladder, Step, step
 from workflows.procedures.probes import Evidence, Probe, activity_name
@@ -46,6 +47,8 @@ class Procedure(ABC):
     """The numbers of the settings that `plan` decides by."""
     alert_lags_seconds: ClassVar[float] = 0.0
     """How long its alert may fire on after all is well: what it looks back over."""
+    back_after_seconds: ClassVar[float] = 0.0
+    """How long it is well behind a maintenance page before users return; 0: the settling time."""
 
     def __init__(self, given: Given) -> None:
         self.given = given
@@ -107,6 +110,8 @@ class Procedure(ABC):
             version=_version(),
             thresholds=thresholds,
             alert_lags_seconds=self.alert_lags_seconds,
+            back_after_seconds=self.back_after_seconds,
+            links=dashboards(self.probes(), self.given),
         )
 
 

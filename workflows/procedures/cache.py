@@ -65,9 +65,9 @@ class RedisConnectionFailure(ActsOnInstances):
             cause = "Redis answers the API host, and not the worker"
             return Ladder(cause, self._in_memory(seen, Asks.ALWAYS), findings, _LATE)
         if not (_down(worker) and _down(host)):
+            # Every instance restarts for the switch: that is not done on one side's word alone.
             cause = "Redis is not seen to be down from both sides, so it is not restarted"
-            asks = Asks.POLICY if _down(worker) or _down(host) else Asks.ALWAYS
-            return Ladder(cause, self._in_memory(seen, asks), findings, _LATE)
+            return Ladder(cause, self._in_memory(seen, Asks.ALWAYS), findings, _LATE)
         unit = seen[self.service]
         against = self._against_restart(unit, seen.why_not(self.service))
         restart = () if unit is None or against else (self._restart(seen, unit),)

@@ -24,6 +24,7 @@ class SupabaseDown(RidesOutDatabaseOutage):
     impact = "All users are affected: nothing can be read or saved."
     section = "supabase-down"
     recovered = Every(conditions=(BOTH_SIDES, WHOLE))
+    back_after_seconds = 300
 
     def plan(self, alert: Alert, seen: Evidence) -> Ladder:
         """Down from both sides: keep users away at once, write to support, watch until it is back.
@@ -53,6 +54,13 @@ class SupabaseDown(RidesOutDatabaseOutage):
             )  # fmt: skip
             cause = "the database is not seen to be down from both sides, so nothing is done alone"
             return Ladder(cause, shown, findings, _WAITING)
+        if seen[self.from_worker] is None and seen[self.from_host] is None:
+            return Ladder(
+                cause="whether the database answers could not be seen from either side",
+                findings=findings,
+                when_out="Please look from both sides, and show the maintenance page if it is down "
+                "from both.",
+            )
         return Ladder(
             cause="the database is not seen to be down: whoever asks it is refused, or cannot ask",
             findings=findings,

@@ -13,6 +13,7 @@ from activities.words import Nothing, Severity
 from workflows import promql
 from workflows.procedures.base import Evidence, Ladder, Probe, Step
 from workflows.procedures.disk import PrunesImages
+from workflows.procedures.host_use import SeesHostUse
 from workflows.procedures.measured import mebibytes, number
 
 _MOST = 5
@@ -42,6 +43,9 @@ class DiskSpaceLow(PrunesImages):
     deleted = Probe(
         HostDisks.deleted_files, Nothing(), why="deleted files that are still open", seconds=20
     )
+
+    # A restart loses it: a short profile of what the processors do stands in the record first.
+    busiest = SeesHostUse.busiest
 
     def plan(self, alert: Alert, seen: Evidence) -> Ladder:  # noqa: ARG002 (the evidence says more)
         """Clear old logs under their folder, let go of deleted files, propose to prune images."""

@@ -15,6 +15,7 @@ from workflows.procedures.base import Cause, Evidence, Probe
 from workflows.procedures.circuit import BreaksCircuit
 from workflows.procedures.dependencies import StandsOn
 from workflows.procedures.deployments import RollsBack
+from workflows.procedures.host_use import SeesHostUse
 from workflows.procedures.instances import crash_looping
 from workflows.procedures.measured import known, number, over
 from workflows.procedures.merging import TreatsTogether
@@ -47,6 +48,8 @@ class SeesFailures(RollsBack, StandsOn, BreaksCircuit, TreatsTogether, SeesError
         why="database p95 by type of query",
     )
     logs = Probe(Host.logs, Nothing(), why="last lines that the API wrote")
+    # As the log, a restart loses it: a short profile stands in the record first.
+    busiest = SeesHostUse.busiest
 
     def dominant(self, seen: Evidence) -> str:
         """Name the status that most failing requests have; empty where no single one has."""

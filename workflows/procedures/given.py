@@ -71,8 +71,9 @@ class Given(Order):
     sentry: str = ""
     """Where people find slow transactions and errors."""
     datadog: str = ""
-    """Where people find traces."""
+    """Where people find traces; it may say ``{service}`` and ``{environment}``, as all of these."""
     stripe: str = ""
+    """Where people see payments, and which webhooks were turned away."""
     expo_console: str = "https://expo.dev"
     cloudflare_console: str = "https://dash.cloudflare.com"
     spike_ratio: float = 1.5

@@ -146,7 +146,7 @@ class APIDown(FreesDisk, RollsBack, RaisesHeap, SeesHostUse):
         short = free is not None and 1 - free > self.given.memory_high_ratio
         room = logs is not None and _NO_ROOM.search(logs.text)
         return (
-            *([f"from outside: {_said(outside)}"] if outside else []),
+            *([_said(outside)] if outside else []),
             *([f"on its host: {inside.summary}"] if inside and inside.instances else []),
             *([f"only {free:.0%} of the host's memory is left"] if short else []),
             *(["the API wrote that there is no space left on a disk"] if room else []),

@@ -43,7 +43,7 @@ class ActsOnInstances(Procedure):
     ) -> Step:
         """Plan to set switches, all in one restart; they are put back once it is over."""
         changes = ", ".join(
-            f"{switch} from {self.present(seen, switch) or '?'} to {value}"
+            f"“{switch}” from {self.present(seen, switch) or '?'} to {value}"
             for switch, value in values.items()
         )
         app = self.given.app
@@ -59,6 +59,7 @@ class ActsOnInstances(Procedure):
             asks=asks,
             undo=True,
             restarts=True,
+            apply_seconds=300,
         )
 
     def rolling_restart(

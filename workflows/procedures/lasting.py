@@ -38,10 +38,12 @@ class ShieldsUsers(GoesIntoMaintenance):
             expression=promql.within(expression, given.fast_window), threshold=1 - _HALF, unit="%"
         )
         minutes = f"{given.outage_seconds / 60:g} min"
-        now = "not known" if failed is None else f"at least {failed:.0%} failed"
+        now = "how many failed is not known"
+        if failed is not None:
+            now = f"at least {failed:.0%} failed at every look"
         alone = (
-            f"nobody is asked if most requests have failed for {minutes} when its turn comes; "
-            f"of the last {minutes}: {now}"
+            f"nobody is asked if, when its turn comes, most requests have failed for {minutes} on "
+            f"end; in the last {minutes} {now}"
         )
         shown = self.maintenance(seen, why=why, asks=Asks.ALWAYS)
         return tuple(replace(each, alone_if=lost, details=(*each.details, alone)) for each in shown)

@@ -85,7 +85,8 @@ class HighLLMCost(ActsOnInstances):
             Throttle(organizations={each.organization: rate for each in over}),
             target="the platform's throttle",
             why="they spent more than their limit of the day",
-            effect=f"let {rate} LLM requests a minute through of organization {names}",
+            effect=f"slow organization {names} down to {rate} LLM requests a minute"
+            + (" each" if len(over) > 1 else ""),
             details=tuple(
                 f"organization {each.organization}: ${each.day_usd:.2f} today, limit "
                 f"${each.limit_usd or 0:.2f}; {each.requests} requests in the last hour"

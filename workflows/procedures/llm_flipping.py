@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from activities.llm_findings import Provider, Standing
 from activities.llm_providers import LlmProviders, LookAt, ProviderLook
@@ -11,7 +10,7 @@ from activities.prometheus import Prometheus, SeriesAnswer, SeriesQuery
 from activities.record import Asks
 from activities.status_pages import ProviderStatus, StatusOf, StatusPages
 from activities.switches import Switch
-from activities.verification import Answering, Below
+from activities.verification import Answering, Below, Condition
 from workflows import promql
 from workflows.procedures.base import Evidence, Probe, Step
 from workflows.procedures.instances import ActsOnInstances
@@ -25,7 +24,70 @@ _IN_CODE = "apps/api/src/services/llm.service.ts"
 _BUSY = frozenset({Standing.OVERLOADED, Standing.LIMITED})
 
 
-class FlipsProvider(ActsOnInstances):
+class RoutesCalls(ActsOnInstances):
+    """Knows how LLM calls are routed, and plans to send them elsewhere: a share first, then all."""
+
+    def routed(
+        self,
+        seen: Evidence,
+        other: Provider,
+        *,
+        why: str,
+        asks: Asks,
+        beside: dict[Switch, str],
+        details: tuple[str, ...] = (),
+        proof: Condition | None = None,
+    ) -> tuple[Step, Step]:
+        """Plan to send a share of the calls to *other*, and all of them where *proof* is seen."""
+        percent, app, title = self.given.llm_first_percent, self.given.app, TITLES[other]
+        first, second = (
+            dataclasses.replace(
+                self.set_switches(seen, {Switch.LLM_ROUTING: to, **beside}, why=why, asks=asks),
+                details=details,
+                undo_when=Answering(checks=(f"llm.{OTHER[other]}",)),
+                undo_hold_seconds=self.given.llm_hold_seconds,
+                cool_down_seconds=FLIP_SECONDS,
+            )
+            for to in (f"split:{other}:{percent}", f"forcedProvider:{other}")
+        )
+        first = dataclasses.replace(
+            first,
+            key=f"{first.activity}@{app}/llm-first",
+            effect=f"send {percent} % of the LLM calls to {title}: {first.effect}",
+            expect=f"{title} answers them",
+            proves=proof,
+        )
+        second = dataclasses.replace(
+            second,
+            key=f"{first.activity}@{app}/llm-all",
+            effect=f"send all LLM calls to {title}, which restarts {app} once more",
+            expect="calls are answered within a minute of the restart",
+            needs=first.key,
+            approved_with=first.key,
+            completes=first.key,
+        )
+        return first, second
+
+    def carries(self, other: Provider) -> Below:
+        """Give what is true while *other* answers the calls that are sent to it."""
+        return Below(
+            expression=promql.llm_failing(other),
+            threshold=self.given.llm_failing_ratio,
+            traffic=promql.llm_calls(other),
+        )
+
+    def routing_doubt(self, seen: Evidence) -> str:
+        """Say why a person has to look at how calls are routed now, before it is changed."""
+        routing = self.present(seen, Switch.LLM_ROUTING)
+        if not routing:
+            unread = seen.why_not(self.instances) or "the instances do not agree on it"
+            return f"how calls are routed now is not known: {unread}"
+        if routing != self.given.default(Switch.LLM_ROUTING):
+            return f"LLM routing is {routing}: somebody has set it"
+        return ""
+
+
+class FlipsProvider(RoutesCalls):
     """Knows how both LLM providers stand, and plans to send calls to the one that answers."""
 
     openai = Probe(
@@ -75,21 +137,15 @@ class FlipsProvider(ActsOnInstances):
         against, doubts = self._against(seen, other)
         if against:
             return (), (f"not routed to {TITLES[other]}: {against}",)
-        about = {
-            "details": _details(self.looks(seen)[other], doubts),
-            "undo_when": Answering(checks=(f"llm.{away}",)),
-            "undo_hold_seconds": self.given.llm_hold_seconds,
-            "cool_down_seconds": FLIP_SECONDS,
-            "asks": Asks.ALWAYS if doubts else asks,
-        }
-        steps = self._two_steps(seen, other, why, beside or {}, about)
-        if proven:
-            proof = Below(
-                expression=promql.llm_failing(other),
-                threshold=self.given.llm_failing_ratio,
-                traffic=promql.llm_calls(other),
-            )
-            steps = (dataclasses.replace(steps[0], proves=proof), steps[1])
+        steps = self.routed(
+            seen,
+            other,
+            why=why,
+            asks=Asks.ALWAYS if doubts else asks,
+            beside=beside or {},
+            details=_details(self.looks(seen)[other], doubts),
+            proof=self.carries(other) if proven else None,
+        )
         permanent = (
             f"if calls shall stay with {TITLES[other]}, make it permanent in {_IN_CODE} and close "
             "this with a reason: the switch goes back by itself"
@@ -139,8 +195,7 @@ class FlipsProvider(ActsOnInstances):
     def _against(self, seen: Evidence, other: Provider) -> tuple[str, list[str]]:
         """Say what forbids to route to *other*, and what a person has to weigh before."""
         look, page = self.looks(seen)[other], self._pages(seen)[other]
-        routing, forced = self.present(seen, Switch.LLM_ROUTING), f"forcedProvider:{other}"
-        if routing == forced:
+        if self.present(seen, Switch.LLM_ROUTING) == f"forcedProvider:{other}":
             return "all calls go there already", []
         if look is not None and not look.answers and look.standing.known:
             return self.standing(seen, other), []
@@ -154,11 +209,8 @@ class FlipsProvider(ActsOnInstances):
             return f"{failing:.0%} of the platform's calls there are not answered", []
         if page is not None and page.state in ("outage", "maintenance"):
             doubts.append(f"{TITLES[other]}'s status page says {page.state}")
-        if not routing:
-            unread = seen.why_not(self.instances) or "the instances do not agree on it"
-            doubts.append(f"how calls are routed now is not known: {unread}")
-        elif routing != self.given.default(Switch.LLM_ROUTING):
-            doubts.append(f"LLM routing is {routing}: somebody has set it")
+        if doubt := self.routing_doubt(seen):
+            doubts.append(doubt)
         return "", doubts
 
     def _short(self, seen: Evidence, look: ProviderLook) -> str:
@@ -170,32 +222,6 @@ class FlipsProvider(ActsOnInstances):
         return (
             f"{TITLES[look.provider]} lets {limit} requests a minute through, and {needed:.0f} come"
         )
-
-    def _two_steps(
-        self, seen: Evidence, other: str, why: str, beside: dict[Switch, str], about: dict[str, Any]
-    ) -> tuple[Step, Step]:
-        percent, app = self.given.llm_first_percent, self.given.app
-        share = {Switch.LLM_ROUTING: f"split:{other}:{percent}", **beside}
-        whole = {Switch.LLM_ROUTING: f"forcedProvider:{other}", **beside}
-        first = self.set_switches(seen, share, why=why)
-        first = dataclasses.replace(
-            first,
-            **about,
-            key=f"{first.activity}@{app}/llm-first",
-            effect=f"send {percent} % of the LLM calls to {TITLES[other]}: {first.effect}",
-            expect=f"{TITLES[other]} answers them",
-        )
-        second = dataclasses.replace(
-            self.set_switches(seen, whole, why=why),
-            **about,
-            key=f"{first.activity}@{app}/llm-all",
-            effect=f"send all LLM calls to {TITLES[other]}, which restarts {app} once more",
-            expect="calls are answered within a minute of the restart",
-            needs=first.key,
-            approved_with=first.key,
-            completes=first.key,
-        )
-        return first, second
 
 
 def busy(look: ProviderLook | None) -> bool:

@@ -81,6 +81,9 @@ class LLMProviderDown(FlipsProvider):
             )
         elif share is None:
             findings.append("asked because nothing says how the platform's calls to it go")
+        elif share < self.threshold:
+            failed = f"only {share:.0%} of the platform's calls to it fail now"
+            findings.append(f"asked because it does not answer us, and {failed}")
         else:
             asks = Asks.POLICY
         steps, said = self.flip(

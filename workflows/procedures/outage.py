@@ -39,7 +39,7 @@ class GoesIntoMaintenance(Procedure):
             details=(
                 f"users read: “{given.maintenance_message}” ETA unknown",
                 "inbound webhooks get 503, never 200, so that their senders try again",
-                f"renewed, or it ends after {lasts / 60:g} min: then only if the API answers",
+                f"renewed while needed; else it ends in {lasts / 60:g} min, if the API answers",
                 f"traffic returns in stages ({stages}), each verified",
                 *_held(seen[self.edge]),
             ),

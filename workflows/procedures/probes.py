@@ -36,12 +36,21 @@ class Probe(Generic[Got]):
         self._ask = ask
         self.why = why
         self.seconds = seconds
-        self.answer: TypeAdapter[Got] = TypeAdapter(
-            inspect.get_annotations(activity, eval_str=True)["return"]
-        )
+        kind: type[Got] = inspect.get_annotations(activity, eval_str=True)["return"]
+        self.answer, self._fields = TypeAdapter(kind), kind.model_fields.keys()
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.key = name
+
+    def read(self, answer: Any) -> Got | None:
+        """Give the answer that *answer* is the JSON of; None where another version gave it."""
+        # Where every field has a default, anything at all would be taken for "nothing was found".
+        if isinstance(answer, dict) and not answer.keys() & self._fields:
+            return None
+        try:
+            return self.answer.validate_python(answer)
+        except ValidationError:
+            return None
 
     def question(self, given: Given) -> Order:
         """Give what is asked; it may depend on the settings."""
@@ -64,10 +73,7 @@ class Evidence:
         reading = self._readings.get(probe.key)
         if reading is None or reading.failed:
             return None
-        try:
-            return probe.answer.validate_python(reading.answer)
-        except ValidationError:
-            return None
+        return probe.read(reading.answer)
 
     def why_not(self, probe: Probe[Any]) -> str:
         """Say why *probe* has no answer, empty if it has one."""

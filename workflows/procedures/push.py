@@ -119,8 +119,7 @@ class HighPushNotificationFailureRate(SeesExpo):
         removal = step(
             PushTokens.remove_tokens,
             RemoveTokens(ids=tokens.ids),
-            # Another name: that a few were approved beforehand does not cover so many.
-            target=f"{TARGET} (many)" if many else TARGET,
+            target=TARGET,
             why=f"{named}; these phones said twice, a day apart, that they have the app no more",
             effect=f"remove {share}; a phone that has the app registers anew when it is opened",
             details=(

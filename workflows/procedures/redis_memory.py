@@ -44,10 +44,10 @@ class RedisHighMemoryUsage(Procedure):
                 "how full Redis is could not be seen, so nothing is changed",
                 (),
                 (why, *findings),
-                f"Please look at its memory: {self._where()}.",
+                f"Please look at its memory ({self._where()}).",
             )
         share = f"{mebibytes(memory.used_bytes)} of {mebibytes(memory.max_bytes)}"
-        larger = f"Give Redis more memory than {mebibytes(memory.max_bytes)}: {self._where()}."
+        larger = f"Give Redis more memory than {mebibytes(memory.max_bytes)} ({self._where()})."
         dropping = self._drop_expired(memory, keys)
         if memory.used_ratio < self.threshold:
             words = f"Redis says that it uses {memory.used_ratio:.0%} ({share}), which is not full"
@@ -167,4 +167,5 @@ class RedisHighMemoryUsage(Procedure):
 
     def _where(self) -> str:
         given = self.given
-        return f"maxmemory of {given.redis_unit}" if given.redis_unit else given.redis_console
+        console = given.redis_console
+        return f"maxmemory of the service {given.redis_unit}" if given.redis_unit else console

@@ -62,7 +62,7 @@ def end(sessions: list[Session], *, pooler: bool) -> tuple[Step, ...]:
         PostgresEnding.terminate,
         EndSessions(sessions=tuple(one.ref for one in sessions), why="connections run out"),
         target="postgres",
-        why="they hold their connections, and an idle transaction cannot be cancelled",
+        why="connections are held for long, and an idle transaction cannot be cancelled",
         effect=f"terminate {_counted(sessions, 'backend')}{same}{warning}",
         details=_listed(sessions),
         expect=f"{_counted(sessions, 'connection')} free; what was not committed is rolled back",

@@ -20,6 +20,7 @@ from workflows.situations.releases import history
 from workflows.situations.usual import (
     GIB,
     MIB,
+    busiest,
     capacity,
     connections,
     instances,
@@ -73,6 +74,7 @@ API = {
     "releases": history(),
     "transactions": Transactions(transactions=()),
     "issues": Issues(issues=()),
+    "busiest": busiest(40.0, 38.0),
     "reach": Selected(answered=True, took_seconds=0.01),
     "reach_from_host": Selected(answered=True),
     "from_worker": Pong(answered=True, milliseconds=1.0),
@@ -129,7 +131,7 @@ pm2 reload pravado-api                        # one instance after the other
         by_hand=LOOK_AT_API + """\
 pm2 scale pravado-api 10                      # only if the database is NOT what is slow
 # circuit breaker, in one restart of each instance:
-NON_CRITICAL_LLM_OFF=true SERVE_CACHED=true pm2 restart pravado-api --update-env
+NON_CRITICAL_LLM_OFF=true SERVE_CACHED=true pm2 reload pravado-api --update-env
 """ + MAINTENANCE,
     ),
     Situations(

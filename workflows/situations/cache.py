@@ -119,7 +119,7 @@ redis-cli -u "$REDIS_URL" PING                # from the API host, and from wher
 systemctl status redis; journalctl -u redis -n 50
 sudo systemctl restart redis                  # not while LOADING; it may lose all
 # until it is back; the database carries more, so watch it:
-USE_IN_MEMORY_CACHE=true pm2 restart pravado-api --update-env
+USE_IN_MEMORY_CACHE=true pm2 reload pravado-api --update-env
 """,
     ),
     Situations(

@@ -18,7 +18,7 @@ from workflows.situations.base import Situation, Situations, asked_by
 from workflows.situations.by_hand import LOOK_AT_API, MAINTENANCE
 from workflows.situations.database import ANSWERS, LEFT_OPEN, held, silent, supabase
 from workflows.situations.releases import BAD, WITH_MIGRATIONS, history
-from workflows.situations.usual import instances, series, value
+from workflows.situations.usual import busiest, instances, series, value
 
 _SAID = "ERROR uncaughtException: Cannot read properties of undefined"
 FAILING = API | {
@@ -29,6 +29,7 @@ FAILING = API | {
         series=(Series(labels={"status": "500", "route": "/api/dashboard"}, value=1.8),)
     ),
     "logs": Logs(text=_SAID, lines=1),
+    "busiest": busiest(40.0, 38.0),
 }
 _REFUSED = "connection refused"
 _NO_REDIS = {
@@ -119,7 +120,7 @@ psql "$DATABASE_URL" -c "SELECT state, application_name, count(*) FROM pg_stat_a
        GROUP BY 1, 2 ORDER BY 3 DESC"
 psql "$DATABASE_URL" -c "SELECT pg_terminate_backend(PID)"   # of one that idles in a transaction
 # never more than max_connections leaves for all instances together:
-DB_POOL_MAX=50 DB_CONNECT_TIMEOUT_MS=5000 pm2 restart pravado-api --update-env
+DB_POOL_MAX=50 DB_CONNECT_TIMEOUT_MS=5000 pm2 reload pravado-api --update-env
 """,
     ),
 )  # fmt: skip

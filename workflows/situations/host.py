@@ -100,6 +100,7 @@ pm2 reload pravado-api                        # one after the other
             "deleted": DeletedFiles(files=(), bytes=0, whole=True),
             "images": Images(count=0),
             "deployment": Deployments(last=(), newest_minutes_ago=None),
+            "busiest": busiest(40.0, 38.0),
             "instances": instances(),
         },
         (

@@ -62,7 +62,7 @@ curl -sS https://api.openai.com/v1/models -H "Authorization: Bearer $OPENAI_API_
 curl -sS https://api.anthropic.com/v1/models -H "x-api-key: $ANTHROPIC_API_KEY" \\
      -H "anthropic-version: 2023-06-01" | head -c 300
 # https://status.openai.com, https://status.anthropic.com; `export` alone changes nothing:
-LLM_ROUTING_STRATEGY=forcedProvider:anthropic pm2 restart pravado-api --update-env
+LLM_ROUTING_STRATEGY=forcedProvider:anthropic pm2 reload pravado-api --update-env
 """
 
 SITUATIONS = (
@@ -120,7 +120,7 @@ SITUATIONS = (
         by_hand="""\
 psql "$DATABASE_URL" -c "SELECT organization_id, sum(cost_usd) FROM llm_request_logs
        WHERE created_at > now() - interval '1 hour' GROUP BY 1 ORDER BY 2 DESC LIMIT 10"
-LLM_MODEL=gpt-5.4-mini pm2 restart pravado-api --update-env   # cheaper answers for everybody
+LLM_MODEL=gpt-5.4-mini pm2 reload pravado-api --update-env   # cheaper answers for everybody
 """,
     ),
     Situations(
@@ -137,7 +137,7 @@ LLM_MODEL=gpt-5.4-mini pm2 restart pravado-api --update-env   # cheaper answers 
         ),
         by_hand=_BY_HAND + """\
 # 1, 2 and 4 seconds between three tries, and a queue:
-LLM_MAX_TRIES=3 LLM_BACKOFF_MS=1000 LLM_REQUEST_QUEUE=true pm2 restart pravado-api --update-env
+LLM_MAX_TRIES=3 LLM_BACKOFF_MS=1000 LLM_REQUEST_QUEUE=true pm2 reload pravado-api --update-env
 """,
     ),
 )  # fmt: skip

@@ -52,8 +52,8 @@ SITUATIONS = (
         by_hand="""\
 psql "$DATABASE_URL" -c "SELECT error, count(*) FROM push_receipts
        WHERE at > now() - interval '1 hour' GROUP BY 1 ORDER BY 2 DESC"
-PUSH_MINIMAL_PAYLOAD=true pm2 restart pravado-api --update-env    # MessageTooBig
-PUSH_RATE_PER_SECOND=50 pm2 restart pravado-api --update-env      # MessageRateExceeded
+PUSH_MINIMAL_PAYLOAD=true pm2 reload pravado-api --update-env    # MessageTooBig
+PUSH_RATE_PER_SECOND=50 pm2 reload pravado-api --update-env      # MessageRateExceeded
 # InvalidCredentials: renew EXPO_ACCESS_TOKEN at https://expo.dev; remove no token meanwhile
 """,
     ),
@@ -84,7 +84,7 @@ PUSH_RATE_PER_SECOND=50 pm2 restart pravado-api --update-env      # MessageRateE
 # https://status.expo.dev; does our token still count?
 curl -sS -X POST https://exp.host/--/api/v2/push/getReceipts -H "Content-Type: application/json" \\
      -H "Authorization: Bearer $EXPO_ACCESS_TOKEN" -d '{"ids": []}'
-PUSH_QUEUEING=true pm2 restart pravado-api --update-env   # later: drain 100 a request, slowly
+PUSH_QUEUEING=true pm2 reload pravado-api --update-env   # later: drain 100 a request, slowly
 """,
     ),
 )  # fmt: skip

@@ -80,6 +80,7 @@ def busiest(*percents: float, other: float | None = None) -> Busiest:
     ]
     if other is not None:
         processes.append(ProcessUse(pid=9001, user="root", name="backup", cpu_percent=other))
+    processes.sort(key=lambda process: process.cpu_percent or 0, reverse=True)
     thread = ThreadUse(id=4100, name="node", cpu_percent=max(percents))
     return Busiest(processes=tuple(processes), threads=(thread,), cores=4, runnable=3)
 
@@ -88,8 +89,8 @@ def largest(*, node: int = 200 * MIB) -> Largest:
     """Make what takes the memory of the API's host: an instance of the API, and Redis."""
     return Largest(
         processes=(
-            ProcessUse(pid=4100, user="app", name="node", cpu_percent=20.0, memory_bytes=node),
-            ProcessUse(pid=812, user="redis", name="redis", cpu_percent=1.0, memory_bytes=60 * MIB),
+            ProcessUse(pid=4100, user="app", name="node", memory_bytes=node),
+            ProcessUse(pid=812, user="redis", name="redis", memory_bytes=60 * MIB),
         ),
         counted=120,
     )

@@ -59,7 +59,6 @@ SCENARIOS = (
     Scenario(
         name="latency",
         alert="HighAPILatency",
-        indicator="APILatency",
         story=f"{_SPIKE:g} times the users come, more than two instances carry.",
         breaks=_spike,
         after={Phase.SETTLING: _calm},
@@ -69,7 +68,6 @@ SCENARIOS = (
     Scenario(
         name="latency-people",
         alert="HighAPILatency",
-        indicator="APILatency",
         story="Every request waits for a service that nobody measures; you are asked.",
         breaks=_wait(0.7),
         after={Phase.WATCHING: _mend},
@@ -80,7 +78,6 @@ SCENARIOS = (
     Scenario(
         name="latency-critical",
         alert="CriticalAPILatency",
-        indicator="APILatency",
         story=f"Both LLM providers take {_PROVIDER_SECONDS:g} seconds for an answer.",
         breaks=_slow_provider,
         after={Phase.SETTLING: _mend_provider},
@@ -90,7 +87,6 @@ SCENARIOS = (
     Scenario(
         name="latency-critical-people",
         alert="CriticalAPILatency",
-        indicator="APILatency",
         story="Every request waits three seconds for a service that nobody measures.",
         breaks=_wait(3.0),
         after={Phase.WATCHING: _mend},
@@ -101,7 +97,6 @@ SCENARIOS = (
     Scenario(
         name="queries",
         alert="SlowDatabaseQueries",
-        indicator="SlowDatabaseQueries",
         story="A report reads every user there is, for an index is missing; you are asked.",
         breaks=_report,
         after={Phase.SETTLING: _stop_reporting},
@@ -110,7 +105,6 @@ SCENARIOS = (
     Scenario(
         name="queries-people",
         alert="SlowDatabaseQueries",
-        indicator="SlowDatabaseQueries",
         story="A report asks for every user there is: no index helps.",
         breaks=_report_whatever_the_index,
         after={Phase.WATCHING: _stop_reporting},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from activities.alerts import indicator_of
 from activities.record import Phase
 from deploy.gameday.day import Day
 
@@ -18,8 +19,6 @@ class Scenario:
 
     name: str
     alert: str
-    indicator: str
-    """What its incident is about, also once a more severe alert has taken over."""
     story: str
     """What happens, in a sentence for the terminal."""
     breaks: Act
@@ -31,3 +30,8 @@ class Scenario:
     """How long users must have had answers before, for those who compare with it."""
     people: bool = False
     """The steps do not help on purpose: the ladder goes on to its end, and people take over."""
+
+    @property
+    def indicator(self) -> str:
+        """What its incident is about, also once a more severe alert has taken over."""
+        return indicator_of(self.alert)

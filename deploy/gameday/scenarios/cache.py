@@ -50,7 +50,6 @@ SCENARIOS = (
     Scenario(
         name="cache",
         alert="HighCacheMissRatio",
-        indicator="CacheMissRatio",
         story="Cached plans die 200 times sooner than they did: they are missed again and again.",
         breaks=_die_young(200),
         after={Phase.SETTLING: _live_as_before},
@@ -59,7 +58,6 @@ SCENARIOS = (
     Scenario(
         name="cache-people",
         alert="HighCacheMissRatio",
-        indicator="CacheMissRatio",
         story="What is cached is invalidated at once, so that neither warming nor waiting helps.",
         breaks=_die_young(1e6),
         after={Phase.WATCHING: _live_as_before},
@@ -69,14 +67,12 @@ SCENARIOS = (
     Scenario(
         name="redis",
         alert="RedisConnectionFailure",
-        indicator="RedisConnectionFailure",
         story="Redis is killed with kill -9; nothing restarts it but the responder.",
         breaks=_kill_redis,
     ),
     Scenario(
         name="redis-people",
         alert="RedisConnectionFailure",
-        indicator="RedisConnectionFailure",
         story="Redis dies, and a wrong line in its configuration keeps it from starting again.",
         breaks=_break_redis,
         after={Phase.WATCHING: _mend_redis},
@@ -86,14 +82,12 @@ SCENARIOS = (
     Scenario(
         name="redis-memory",
         alert="RedisHighMemoryUsage",
-        indicator="RedisHighMemoryUsage",
         story="An export leaves its files in Redis until nearly all memory is used; you are asked.",
         breaks=_export,
     ),
     Scenario(
         name="redis-memory-people",
         alert="RedisHighMemoryUsage",
-        indicator="RedisHighMemoryUsage",
         story="A queue that nobody works off fills Redis, and none of it may be thrown away.",
         breaks=_queue,
         after={Phase.WATCHING: _work_off},

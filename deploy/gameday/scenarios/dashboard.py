@@ -23,14 +23,12 @@ SCENARIOS = (
     Scenario(
         name="dashboard",
         alert="DashboardDown",
-        indicator="DashboardDown",
         story="A deployment of the dashboard succeeds, and serves an empty page.",
         breaks=_push_blank_page,
     ),
     Scenario(
         name="dashboard-people",
         alert="DashboardDown",
-        indicator="DashboardDown",
         story="Cloudflare itself is down: there is nothing here to change, and people take over.",
         breaks=_break_cloudflare,
         after={Phase.WATCHING: _mend_cloudflare},

@@ -51,7 +51,6 @@ SCENARIOS = (
     Scenario(
         name="database-down",
         alert="SupabaseDown",
-        indicator="SupabaseDown",
         story="The database is gone: users are kept away at once, Supabase is written to.",
         breaks=_lose_database,
         after={Phase.MITIGATING: _restore_behind_the_page},
@@ -60,7 +59,6 @@ SCENARIOS = (
     Scenario(
         name="database-down-people",
         alert="SupabaseDown",
-        indicator="SupabaseDown",
         story="The database is gone, and so is Cloudflare's API: no page can be shown.",
         breaks=_lose_database_and_the_page,
         after={Phase.WATCHING: _restore},
@@ -70,14 +68,12 @@ SCENARIOS = (
     Scenario(
         name="connections",
         alert="HighDatabaseConnections",
-        indicator="DatabaseConnections",
         story="A nightly report opens sessions and never gives them back; you are asked.",
         breaks=_leak,
     ),
     Scenario(
         name="connections-people",
         alert="HighDatabaseConnections",
-        indicator="DatabaseConnections",
         story="A nightly report opens its sessions anew, as often as they are ended.",
         breaks=_leak_again,
         after={Phase.WATCHING: _stop_leak},

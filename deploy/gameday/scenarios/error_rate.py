@@ -37,7 +37,6 @@ SCENARIOS = (
     Scenario(
         name="errors",
         alert="HighAPIErrorRate",
-        indicator="APIErrorRate",
         story=f"A release is deployed that answers 500 to {_SOME:.0%} of the requests; "
         "you are asked.",
         breaks=_deploy(Behaviour(status=500, share=_SOME)),
@@ -45,7 +44,6 @@ SCENARIOS = (
     Scenario(
         name="errors-people",
         alert="HighAPIErrorRate",
-        indicator="APIErrorRate",
         story=f"A partner sends data that {_SOME:.0%} of the requests stumble over: "
         "nothing was deployed.",
         breaks=_fail(Behaviour(status=500, share=_SOME)),
@@ -56,14 +54,12 @@ SCENARIOS = (
     Scenario(
         name="errors-critical",
         alert="CriticalAPIErrorRate",
-        indicator="APIErrorRate",
         story=f"A release is deployed that answers 500 to {_MOST:.0%} of the requests.",
         breaks=_deploy(Behaviour(status=500, share=_MOST)),
     ),
     Scenario(
         name="errors-critical-people",
         alert="CriticalAPIErrorRate",
-        indicator="APIErrorRate",
         story=f"A partner sends data that {_MOST:.0%} of the requests stumble over: "
         "no restart helps.",
         breaks=_fail(Behaviour(status=500, share=_MOST)),

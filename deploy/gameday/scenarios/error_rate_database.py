@@ -21,7 +21,6 @@ SCENARIOS = (
     Scenario(
         name="pool",
         alert="DatabaseConnectionErrors",
-        indicator="DatabaseConnectionErrors",
         story="A job of the API forgets to end its transactions: no connection is left in its "
         "pools; you are asked.",
         breaks=_forget,
@@ -29,7 +28,6 @@ SCENARIOS = (
     Scenario(
         name="pool-people",
         alert="DatabaseConnectionErrors",
-        indicator="DatabaseConnectionErrors",
         story="Every request keeps its connection for ever, however many there are.",
         breaks=_hog,
         after={Phase.WATCHING: _give_back},

@@ -53,14 +53,12 @@ SCENARIOS = (
     Scenario(
         name="api",
         alert="APIDown",
-        indicator="APIDown",
         story="Every instance of the API stands still: it runs, and answers nobody.",
         breaks=_hang,
     ),
     Scenario(
         name="api-people",
         alert="APIDown",
-        indicator="APIDown",
         story="Every instance crashes as soon as it starts; one more restart would cure nothing.",
         breaks=_crash,
         after={Phase.WATCHING: _mend_crash},
@@ -70,7 +68,6 @@ SCENARIOS = (
     Scenario(
         name="cpu",
         alert="HighCPUUsage",
-        indicator="CPUUsage",
         story="One instance runs away, and keeps the processor busy; you are asked.",
         breaks=_run_away,
         normal_seconds=8.0,
@@ -78,7 +75,6 @@ SCENARIOS = (
     Scenario(
         name="cpu-people",
         alert="HighCPUUsage",
-        indicator="CPUUsage",
         story="A hot path keeps every instance busy: more of them are busy as well.",
         breaks=_keep_busy,
         after={Phase.WATCHING: _lighten},
@@ -89,7 +85,6 @@ SCENARIOS = (
     Scenario(
         name="memory",
         alert="HighMemoryUsage",
-        indicator="MemoryUsage",
         story="Every instance holds more and more memory; you are asked.",
         breaks=_leak,
         normal_seconds=8.0,
@@ -97,7 +92,6 @@ SCENARIOS = (
     Scenario(
         name="memory-people",
         alert="HighMemoryUsage",
-        indicator="MemoryUsage",
         story="Every instance loads all there is as soon as it runs: a restart frees nothing.",
         breaks=_load_everything,
         after={Phase.WATCHING: _lighten},
@@ -108,14 +102,12 @@ SCENARIOS = (
     Scenario(
         name="disk",
         alert="DiskSpaceLow",
-        indicator="DiskSpaceLow",
         story="An instance writes its log until the disk is full.",
         breaks=_flood,
     ),
     Scenario(
         name="disk-people",
         alert="DiskSpaceLow",
-        indicator="DiskSpaceLow",
         story="A memory dump fills the disk: there are too few logs to make room.",
         breaks=_dump,
         after={Phase.WATCHING: _remove_dump},

@@ -56,7 +56,6 @@ SCENARIOS = (
     Scenario(
         name="llm-down",
         alert="LLMProviderDown",
-        indicator="LLMProviderDown",
         story="OpenAI answers nothing but 503; Anthropic is well.",
         breaks=_openai_down,
         after={Phase.SETTLING: _providers_well},
@@ -65,7 +64,6 @@ SCENARIOS = (
     Scenario(
         name="llm-down-people",
         alert="LLMProviderDown",
-        indicator="LLMProviderDown",
         story="OpenAI answers nothing but 503, and Anthropic carries a share but not all calls.",
         breaks=_openai_down_and_anthropic_small,
         after={Phase.WATCHING: _providers_well},
@@ -75,7 +73,6 @@ SCENARIOS = (
     Scenario(
         name="llm-cost",
         alert="HighLLMCost",
-        indicator="LLMCost",
         story=f"A program of organization {_WILD} sends whole books to the most expensive model.",
         breaks=_wild(1.0, 4_000),
         after={Phase.SETTLING: _calm},
@@ -84,7 +81,6 @@ SCENARIOS = (
     Scenario(
         name="llm-cost-people",
         alert="HighLLMCost",
-        indicator="LLMCost",
         story=f"A program of organization {_WILD} sends whole libraries; the throttle is broken.",
         breaks=_wild(1.5, 28_000, ignored=True),
         after={Phase.WATCHING: _calm},
@@ -94,7 +90,6 @@ SCENARIOS = (
     Scenario(
         name="llm-limit",
         alert="LLMRateLimitExceeded",
-        indicator="LLMRateLimitExceeded",
         story="OpenAI lets far fewer calls through than it did.",
         breaks=_openai_limited,
         after={Phase.SETTLING: _providers_well},
@@ -103,7 +98,6 @@ SCENARIOS = (
     Scenario(
         name="llm-limit-people",
         alert="LLMRateLimitExceeded",
-        indicator="LLMRateLimitExceeded",
         story="OpenAI lets far fewer calls through than it did, and Anthropic no more than that.",
         breaks=_both_limited,
         after={Phase.WATCHING: _providers_well},

@@ -60,7 +60,6 @@ SCENARIOS = (
     Scenario(
         name="push",
         alert="HighPushNotificationFailureRate",
-        indicator="PushNotificationFailureRate",
         story="A campaign goes to phones that have thrown the app away; you are asked.",
         breaks=_campaign,
         after={Phase.SETTLING: _campaign_over},
@@ -69,7 +68,6 @@ SCENARIOS = (
     Scenario(
         name="push-large",
         alert="HighPushNotificationFailureRate",
-        indicator="PushNotificationFailureRate",
         story="A release puts more into notifications than a phone takes; you are asked.",
         breaks=_large,
         after={Phase.SETTLING: _small},
@@ -78,7 +76,6 @@ SCENARIOS = (
     Scenario(
         name="push-people",
         alert="HighPushNotificationFailureRate",
-        indicator="PushNotificationFailureRate",
         story="The app's keys at Apple and Google are refused: that is for people.",
         breaks=_revoked,
         after={Phase.WATCHING: _renewed},
@@ -88,7 +85,6 @@ SCENARIOS = (
     Scenario(
         name="expo",
         alert="ExpoPushServiceDown",
-        indicator="ExpoPushServiceDown",
         story="Expo is down: notifications are queued, and sent when it is back.",
         breaks=_down,
         after={Phase.VERIFYING: _back},
@@ -97,7 +93,6 @@ SCENARIOS = (
     Scenario(
         name="expo-people",
         alert="ExpoPushServiceDown",
-        indicator="ExpoPushServiceDown",
         story="Expo is down for long: what is urgent goes by e-mail, and people wait for it.",
         breaks=_down,
         after={Phase.WATCHING: _back},

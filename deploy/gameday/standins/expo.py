@@ -59,6 +59,8 @@ class ExpoStandIn(StandIn):
         """Everything is answered 503."""
         self.receipts_held = False
         """Receipts are not there yet."""
+        self.projects: dict[str, str] = {}
+        """Whose phone it is, where it is not of the usual project."""
         self.tickets: dict[str, Delivered] = {}
 
     @property
@@ -95,6 +97,12 @@ class ExpoStandIn(StandIn):
             return _errors(400, "VALIDATION_ERROR", wrong)
         if len(recipients) > MOST_MESSAGES:
             return _errors(400, "PUSH_TOO_MANY_NOTIFICATIONS", f"{len(recipients)} notifications")
+        projects: dict[str, list[str]] = {}
+        for to, _ in recipients:
+            projects.setdefault(self.projects.get(to, "@pravado/app"), []).append(to)
+        if len(projects) > 1:
+            said = "All push notification messages in the same request must be for the same project"
+            return _errors(400, "PUSH_TOO_MANY_EXPERIENCE_IDS", said, projects)
         tickets = [self._take(to, message) for to, message in recipients]
         alone = not isinstance(body, list) and len(tickets) == 1
         return JSONResponse({"data": tickets[0] if alone else tickets})
@@ -180,5 +188,8 @@ def _receipt(sent: Delivered) -> dict[str, Any]:
     return _failed(sent.error, f"{sent.error} (stand-in)")
 
 
-def _errors(status: int, code: str, said: str) -> Response:
-    return JSONResponse({"errors": [{"code": code, "message": said}]}, status_code=status)
+def _errors(
+    status: int, code: str, said: str, details: dict[str, list[str]] | None = None
+) -> Response:
+    error = {"code": code, "message": said, **({"details": details} if details else {})}
+    return JSONResponse({"errors": [error]}, status_code=status)

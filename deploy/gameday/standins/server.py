@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 import uvicorn
 from pydantic import ValidationError
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -78,7 +78,9 @@ class StandIn(ABC):
         listening.bind(("127.0.0.1", self._port))
         self._port = listening.getsockname()[1]
         control = Route("/_standin/faults", self._control, methods=["GET", "POST", "DELETE"])
-        app = Starlette(routes=[*self.routes(), control])
+        app = Starlette(
+            routes=[*self.routes(), control], exception_handlers={ClientDisconnect: _gave_up}
+        )
         self._server = _Server(
             uvicorn.Config(
                 Fallible(app, self.faults, self.method),
@@ -132,6 +134,11 @@ class StandIn(ABC):
             except ValidationError as invalid:
                 return JSONResponse({"error": str(invalid)}, status_code=400)
         return JSONResponse([fault.model_dump() for fault in self.faults.coming])
+
+
+async def _gave_up(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """Answer nobody: whoever asked has gone before all was said."""
+    return Response(status_code=400)
 
 
 class _Server(uvicorn.Server):
