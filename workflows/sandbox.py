@@ -25,9 +25,11 @@ PASSED_THROUGH = (
     "workflows.ledger",
     "workflows.frozen",
     "workflows.glance",
+    "workflows.headline",
     "workflows.opening",
     "workflows.policy",
     "workflows.relations",
+    "workflows.template",
     "workflows.turns",
     "workflows.week_words",
     # Never run in a workflow: the incident asks for them by name, through a local activity.

@@ -1,0 +1,38 @@
+"""The runbook's communication template: severity, impact, status, actions, ETA, next update."""
+
+from __future__ import annotations
+
+from activities.record import Record, StepState
+from workflows.glance import clock, eta, impact, promise, status
+from workflows.headline import brief, outage
+from workflows.policy import Policy
+
+_UNDER_WAY = frozenset({StepState.ASKED, StepState.RUNNING, StepState.DONE})
+_MOST_ACTIONS = 4
+
+
+def heading(record: Record) -> str:
+    """Say how bad it is and what is wrong: ``OUTAGE: 64% of the requests fail``."""
+    word = "OUTAGE" if outage(record) else record.severity.value.upper()
+    return f"{word}: {brief(record)} ({record.service})"
+
+
+def actions(record: Record) -> str:
+    """Say what is being done, or what happens next."""
+    if record.people.taken_over_by:
+        return f"in the hands of {record.people.taken_over_by}"
+    doing = [step.effect for step in record.ladder if step.state in _UNDER_WAY]
+    return "; ".join(doing[:_MOST_ACTIONS]) or record.next_action or "none yet"
+
+
+def filled_in(record: Record, policy: Policy) -> str:
+    """Fill the template in as it stands now."""
+    due = record.clocks.update_at
+    lines = (
+        ("Impact", impact(record)),
+        ("Status", f"{status(record)}; since {clock(record.starts_at)}"),
+        ("Actions", actions(record)),
+        ("ETA", eta(record, policy)),
+        ("Updates", promise(record, policy) + (f", the next by {clock(due)}" if due else "")),
+    )
+    return "\n".join(f"{name}: {text}" for name, text in lines)
