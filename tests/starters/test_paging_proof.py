@@ -23,6 +23,7 @@ from starters.paging_proof import (
     prove_page,
 )
 from starters.readiness import Readiness
+from starters.session import Exit
 from tests.starters.doors import door, settings
 from workflows.efforts import Queue
 from workflows.page_proof import PageProof
@@ -162,6 +163,23 @@ async def test_the_schedule_sends_a_test_page_when_it_is_due(live, account) -> N
         assert key.startswith("page-proof-on-call.daily")
     finally:
         await keep_schedule(live.client, settings())
+
+
+async def test_the_command_says_who_was_reached_and_its_status_that_nobody_was(
+    live, account, run, monkeypatch
+) -> None:
+    mine = chosen("engineering-lead")
+    monkeypatch.setenv("RESPONDER_PROOF__WAIT_SECONDS", "20")
+    asked = ("doctor", "--page", "--level", "engineering-lead", "--as", "sam")
+    async with working(live.client, account), door(live.client, mine) as ours:
+        account.hook = Hook(f"http://door{PATH}", [SECRET], ours)
+        proving = asyncio.create_task(run(*asked))
+        await account.does(DANA, "acknowledged", await rung(account))
+        assert "proven: dana acknowledged the test page to engineering-lead after" in await proving
+
+        monkeypatch.setenv("RESPONDER_PROOF__WAIT_SECONDS", "0.3")
+        said = await run(*asked, "--json", expect=Exit.FAILED)
+        assert "engineering-lead did not acknowledge the test page" in " ".join(said.split())
 
 
 async def _listed(client: Client, level: str) -> None:
