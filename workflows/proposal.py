@@ -92,6 +92,17 @@ def entry(question: Question, record: Record, policy: Policy, key: str) -> Entry
     )
 
 
+def exactly(question: Question) -> list[str]:
+    """Say in lines what would be done, how it is undone, and what it rests on."""
+    return [
+        *question.details,
+        *question.orders,
+        *([f"undo: {question.undo}"] if question.undo else []),
+        *(f"seen: {line}" for line in question.evidence),
+        *([_progress(question)] if question.approvals and question.needed > 1 else []),
+    ]
+
+
 def post(case: Case, question: Question) -> None:
     """Queue the entry of *question*; it is laid out when it is sent, as it then stands."""
     _queue(case, ASKED, question)
