@@ -47,7 +47,8 @@ class Watch:
         self._record: Record | None = None
         self._trouble = ""
         self._news = asyncio.Event()
-        self._doing: asyncio.Task[None] | None = None
+        self._acts: list[asyncio.Task[None]] = []
+        self._one_at_a_time = asyncio.Lock()
 
     async def run(self, *, full_screen: bool = False) -> None:
         """Show it until it is over, or the person leaves."""
@@ -62,8 +63,7 @@ class Watch:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(AGAIN_SECONDS):
                             await self._news.wait()
-                if self._doing is not None:
-                    await self._doing
+                await asyncio.gather(*self._acts)
                 shown.update(self._picture(last=True), refresh=True)
             if full_screen:
                 self._console.print(self._picture(last=True))
@@ -85,23 +85,24 @@ class Watch:
         self._news.set()
         if self._keys is None or self._record is None:
             return
-        # One act at a time: what is typed while one is under way may mean another state.
-        if self._doing is not None and not self._doing.done() and text != "q":
-            return
+        # Also while an act is under way: of a text that lost its first key the rest would be keys.
         if (wanted := self._keys.press(text, self._record)) is not None:
-            self._doing = asyncio.create_task(self._act(self._keys, wanted))
+            self._acts.append(asyncio.create_task(self._act(self._keys, wanted)))
 
     async def _act(self, keys: Keys, wanted: Wanted) -> None:
         keys.tell(f"{wanted.kind.value} …", well=True)
+        async with self._one_at_a_time:
+            keys.tell(*await self._outcome(wanted))
+        self._news.set()
+
+    async def _outcome(self, wanted: Wanted) -> tuple[str, bool]:
         try:
             outcome = await act(self._client, self._incident, wanted.kind, self._make(wanted))
         except NotTaken as error:
-            keys.tell(f"not done: {error}", well=False)
+            return f"not done: {error}", False
         except (NoTemporal, RPCError, RuntimeError, OSError) as error:
-            keys.tell(f"not done, as far as is known: {error}", well=False)
-        else:
-            keys.tell(outcome.said, well=outcome.state is State.DONE)
-        self._news.set()
+            return f"not done, as far as is known: {error}", False
+        return outcome.said, outcome.state is State.DONE
 
     def _picture(self, *, last: bool = False) -> RenderableType:
         if self._record is None:

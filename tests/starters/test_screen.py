@@ -149,3 +149,12 @@ def test_the_newest_of_the_past_is_on_the_screen_however_small_it_is():
     lines = shown(screen.live(record, NOW, "", terminal(height=30))).splitlines()
 
     assert record.timeline[-1].text[:20] in lines[-1]
+
+
+def test_what_is_asked_comes_first():
+    record = records.taken_over()
+    record.asks = "Approve or reject"
+
+    lines = shown(screen.live(record, NOW, "", terminal())).splitlines()
+
+    assert any("Approve or reject" in line for line in lines[:6])

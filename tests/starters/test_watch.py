@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from deploy.console import console
 from deploy.local.responder import RESPONDER
-from tests.starters.test_commands import WHY, working
+from tests.starters.conftest import WHY, working
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
