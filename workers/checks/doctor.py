@@ -6,7 +6,14 @@ import asyncio
 
 import httpx
 
-from workers.checks.channels import EmailCheck, ExpoCheck, PagerDutyCheck, SlackCheck
+from workers.checks.channels import (
+    EmailCheck,
+    ExpoCheck,
+    OnCallCheck,
+    PagerDutyCheck,
+    SlackActsCheck,
+    SlackCheck,
+)
 from workers.checks.check import Check, Diagnosis, examined
 from workers.checks.machines import HostCheck, KubernetesCheck, Pm2Check
 from workers.checks.monitoring import AlertmanagerCheck, DoorCheck, PrometheusCheck
@@ -38,7 +45,9 @@ CHECKS: tuple[type[Check], ...] = (
     PrometheusCheck,
     AlertmanagerCheck,
     SlackCheck,
+    SlackActsCheck,
     PagerDutyCheck,
+    OnCallCheck,
     ExpoCheck,
     EmailCheck,
     ApprovalsCheck,
