@@ -112,9 +112,9 @@ def test_the_open_question_shows_its_exact_effect_and_when_it_means_no():
 
     for text in (
         "Restart the 5 API instances, one at a time?  [disruptive]",
-        "exactly: 5 instances, one at a time",
-        "order: processes.restart pravado-api",
-        "undone by: nothing to undo",
+        "5 instances, one at a time",
+        "processes.restart pravado-api",
+        "undo: nothing to undo",
         "2 people must approve; so far: nobody yet",
         "no answer within 1:05 means no",
     ):
