@@ -17,6 +17,7 @@ from workers.checks.channels import (
 from workers.checks.check import Check, Diagnosis, examined
 from workers.checks.machines import HostCheck, KubernetesCheck, Pm2Check
 from workers.checks.monitoring import AlertmanagerCheck, DoorCheck, PrometheusCheck
+from workers.checks.people import PagerDutyWebhookCheck
 from workers.checks.platform import (
     ApiCheck,
     ApprovalsCheck,
@@ -47,6 +48,7 @@ CHECKS: tuple[type[Check], ...] = (
     SlackCheck,
     SlackActsCheck,
     PagerDutyCheck,
+    PagerDutyWebhookCheck,
     OnCallCheck,
     ExpoCheck,
     EmailCheck,
