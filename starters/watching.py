@@ -6,6 +6,7 @@ import asyncio
 import codecs
 import contextlib
 import os
+import signal
 import sys
 import termios
 import tty
@@ -47,6 +48,7 @@ class Watch:
         self._record: Record | None = None
         self._trouble = ""
         self._news = asyncio.Event()
+        self._left = False
         self._acts: list[asyncio.Task[None]] = []
         self._one_at_a_time = asyncio.Lock()
 
@@ -56,8 +58,9 @@ class Watch:
         looking.add_done_callback(lambda _: self._news.set())
         shown = Live(console=self._console, auto_refresh=False, screen=full_screen)
         try:
-            with shown, typed(self._type) if self._keys else contextlib.nullcontext():
-                while not looking.done() and not (self._keys and self._keys.over):
+            listening = typed(self._type) if self._keys else contextlib.nullcontext()
+            with ended_by(self._leave), shown, listening:
+                while not (looking.done() or self._left or (self._keys and self._keys.over)):
                     self._news.clear()
                     shown.update(self._picture(), refresh=True)
                     with contextlib.suppress(TimeoutError):
@@ -72,6 +75,10 @@ class Watch:
         finally:
             looking.cancel()
             await asyncio.wait([looking])
+
+    def _leave(self) -> None:
+        self._left = True
+        self._news.set()
 
     async def _look(self) -> None:
         while self._record is None or not over(self._record):
@@ -147,6 +154,19 @@ def act_of(wanted: Wanted, *, by: str, via: str, id: str) -> Act:  # noqa: A002 
         run=wanted.run,
         minutes=HOLD_MINUTES,
     )
+
+
+@contextmanager
+def ended_by(leave: Callable[[], None]) -> Iterator[None]:
+    """Leave in order when the process is to end, or its terminal is gone."""
+    loop = asyncio.get_running_loop()
+    for signalled in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(signalled, leave)
+    try:
+        yield
+    finally:
+        for signalled in (signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(signalled)
 
 
 @contextmanager

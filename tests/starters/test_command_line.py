@@ -132,6 +132,12 @@ async def test_mine_are_those_that_i_have(run, incident, live, tmp_path):
         assert "None fits" in await run("list", "--service", service, "--mine", "--as", "bo")
 
 
+async def test_without_a_worker_nobody_knows_which_are_mine(run, incident):
+    words = ("--service", service_of(incident), "--mine", "--as", "ana")
+
+    assert "No worker answers" in await run("list", *words, expect=Exit.NO_ANSWER)
+
+
 async def test_those_that_are_over_are_only_listed_where_all_are_asked_for(run, incident, live):
     await live.client.get_workflow_handle(incident).terminate()
     service = service_of(incident)

@@ -179,7 +179,8 @@ class ExpoCheck(Check):
     def configured(self) -> bool:
         """Whether there is anything to send with or to."""
         section = self.settings.expo
-        return bool(section.phones) or bool(section.access_token.get_secret_value())
+        secrets = (section.access_token, section.test_phone)
+        return bool(section.phones) or any(each.get_secret_value() for each in secrets)
 
     async def look(self) -> Seen:
         """Ask for the receipt of a message that was never sent."""
