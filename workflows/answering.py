@@ -117,7 +117,8 @@ class Answers:
         may = ", ".join(name for name in others if name != act.by)
         said = f"approved, 1 of {question.needed}: {question.text}"
         if question is self._record.question:
-            self._record.asks = f"{self._record.asks.partition(' · ')[0]} · 1 of 2: {act.by}"
+            asks = f"May I? {question.text} ({question.risk.value})"
+            self._record.asks = f"{asks} · 1 of {question.needed}: {act.by}"
         revise(case, question)
         case.note("person", f"{said}. A second person must approve: {may}", by=act.by, tell=True)
         return f"{said}. A second person must approve too: {may}"

@@ -151,7 +151,7 @@ class Questions:
 
     def changed(self, step: PlannedStep, shown: Any) -> bool:
         """Take the approval of *step* back if what stands there differs from what was *shown*."""
-        found = differences(shown, step.before)
+        found = differences(shown, step.before, step.activity)
         if found:
             more = f" and {len(found) - _MOST_DIFFERENCES} more" * (len(found) > _MOST_DIFFERENCES)
             self.void(step, f"it has changed since ({'; '.join(found[:_MOST_DIFFERENCES])}{more})")
