@@ -59,7 +59,9 @@ class Hook:
         """Deliver once, and give back the answer's status; 0 where there was none."""
         body = json.dumps(payload).encode()
         async with contextlib.AsyncExitStack() as stack:
-            http = self.http or await stack.enter_async_context(httpx.AsyncClient(timeout=5.0))
+            http = self.http
+            if http is None:
+                http = await stack.enter_async_context(httpx.AsyncClient(timeout=5.0))
             try:
                 answer = await http.post(self.url, content=body, headers=signed(body, self.secrets))
             except httpx.HTTPError:
