@@ -40,6 +40,7 @@ PASSED_THROUGH = (
     # The lifecycle's parts. To load them anew took a third of the processor time of a burst, and
     # a copy of each for every open incident; a test reads them for clocks, dice and I/O instead.
     "workflows.answering",
+    "workflows.audiences",
     "workflows.arrival",
     "workflows.binding",
     "workflows.case",

@@ -9,6 +9,11 @@ from workflows.policy import Policy
 
 _UNDER_WAY = frozenset({StepState.ASKED, StepState.RUNNING, StepState.DONE})
 _MOST_ACTIONS = 4
+_OUTCOMES = {
+    StepState.UNHELPFUL: " (did not help)",
+    StepState.UNCERTAIN: " (outcome unknown)",
+    StepState.UNDONE: " (undone since)",
+}
 
 
 def heading(record: Record) -> str:
@@ -23,6 +28,15 @@ def actions(record: Record) -> str:
         return f"in the hands of {record.people.taken_over_by}"
     doing = [step.effect for step in record.ladder if step.state in _UNDER_WAY]
     return "; ".join(doing[:_MOST_ACTIONS]) or record.next_action or "none yet"
+
+
+def done(record: Record) -> list[str]:
+    """List what was done, whatever came of it: said once it is over."""
+    return [
+        f"Done: {step.effect}" + _OUTCOMES.get(step.state, "")
+        for step in record.steps
+        if step.took_place
+    ]
 
 
 def filled_in(record: Record, policy: Policy) -> str:
