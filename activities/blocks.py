@@ -90,10 +90,13 @@ def _fit(lay_out: Callable[[float], list[Block]]) -> list[Block]:
 
 
 def _heading(glance: Glance) -> str:
-    title = " ".join(glance.title.split())
+    title, brief = " ".join(glance.title.split()), " ".join(glance.brief.split())
     if glance.over:
         return f"✅ RESOLVED: {title}"
-    return f"{_ICONS[glance.severity]} {glance.severity.upper()}: {title}"
+    what = title if brief in ("", title) else f"{brief} ({title})"
+    if glance.outage:
+        return f"🔴 OUTAGE: {what}"
+    return f"{_ICONS[glance.severity]} {glance.severity.upper()}: {what}"
 
 
 def _glance(glance: Glance, share: float) -> list[Block]:

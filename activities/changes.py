@@ -51,36 +51,46 @@ _PASSING = frozenset({
     "waiting", "urgent", "expired", "unknown", "oldest_minutes", "holders", "eta",
 })  # fmt: skip
 """Fields that change by themselves while nothing has happened that a person would decide by."""
+_PASSING_OF = {
+    # A release that crashes has new processes all the time, and is what is rolled back from.
+    "deployments.rollback": frozenset({"instances"}),
+}
 
 
-def lasting(value: Any) -> Any:
-    """Leave of an order, or of what was read before a change, what a decision rests on."""
+def lasting(value: Any, activity: str = "") -> Any:
+    """Leave what a decision rests on, of an order or of what *activity* was read to change."""
+    return _left(value, _PASSING | _PASSING_OF.get(activity, frozenset()))
+
+
+def differences(before: Any, now: Any, activity: str = "") -> list[str]:
+    """Say what lasts and differs between two readings: ``pid: 7, now 9``."""
+    return _different("it", lasting(before, activity), lasting(now, activity))
+
+
+def _left(value: Any, passing: frozenset[str]) -> Any:
     if isinstance(value, dict):
-        return {name: lasting(each) for name, each in value.items() if name not in _PASSING}
+        return {name: _left(each, passing) for name, each in value.items() if name not in passing}
     if isinstance(value, list | tuple):
-        return [lasting(each) for each in value]
+        return [_left(each, passing) for each in value]
     return value
 
 
-def differences(before: Any, now: Any, name: str = "") -> list[str]:
-    """Say what lasts and differs between two readings: ``pid: 7, now 9``."""
-    was, present = lasting(before), lasting(now)
-    if was == present:
+def _different(name: str, was: Any, present: Any) -> list[str]:
+    if was == present or _gone(present):
         return []
     if isinstance(was, dict) and isinstance(present, dict):
         return [
             said
             for key in dict.fromkeys((*was, *present))
-            for said in differences(was.get(key), present.get(key), key)
+            for said in _different(key, was.get(key), present.get(key))
         ]
     if isinstance(was, list) and isinstance(present, list) and len(was) == len(present):
         return [
             said
             for old, new in zip(was, present, strict=True)
-            if not _gone(new)
-            for said in differences(old, new, name)
+            for said in _different(name, old, new)
         ]
-    return [f"{name or 'it'}: {_brief(was)}, now {_brief(present)}"]
+    return [f"{name}: {_brief(was)}, now {_brief(present)}"]
 
 
 def _gone(item: Any) -> bool:

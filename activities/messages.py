@@ -69,6 +69,11 @@ class Glance(Order):
     """The role of a channel ("incidents"), not its name."""
     severity: Severity
     title: str
+    """Name of the alert."""
+    brief: str = ""
+    """What is wrong, in words, as it was measured."""
+    outage: bool = False
+    """The platform is down for its users."""
     service: str
     environment: str
     impact: str

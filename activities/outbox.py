@@ -21,6 +21,17 @@ class Unsent(Kept):
     tries: int = 0
 
 
+class Told(Kept):
+    """What an audience beside #incidents has heard, and where its thread begins."""
+
+    heard: str = ""
+    """The last of it: a severity, "outage" or "over"; empty is nothing."""
+    channel_id: str = ""
+    ts: str = ""
+    off: str = ""
+    """Why it is told nothing."""
+
+
 class Channel(Kept):
     """What one channel still owes, and where its message stands."""
 
@@ -31,6 +42,8 @@ class Channel(Kept):
     """Of the root message; known here and nowhere else."""
     own: str = ""
     """Id of the incident's own channel, where there is one."""
+    audiences: dict[str, Told] = Field(default_factory=dict)
+    """By role of a channel."""
     roots: int = 0
     """How many root messages there were: a deleted one is replaced once."""
     tried_root: bool = False

@@ -84,6 +84,8 @@ class People(Kept):
     """What holds the whole environment still, and whose word that is."""
     level: int = 0
     """0 is on-call, then the severity's chain."""
+    rounds: int = 0
+    """How many were called anew, one after the other, since the whole chain was silent."""
     only_on_call: bool = False
     """We do not know whether anything is wrong: never wake anybody above on-call."""
     renewal_asked: bool = False

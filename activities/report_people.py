@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from activities.documents import (
     Block,
     Card,
@@ -30,11 +32,8 @@ def people(record: Record) -> Section:
 
     if record.people.acknowledged_at:
         did(record.people.acknowledged_by, "acknowledged")
-    for step in record.steps:
-        did(step.approved_by, f"approved: {step.effect or step.key}")
-    for question in record.questions:
-        if question.answer != "approved":
-            did(question.by, f"{question.answer}: {question.text}")
+    for name, deed in _decided(record):
+        did(name, deed)
     did(record.people.taken_over_by, "took over")
     if record.resolution:
         did(record.resolution.by, "resolved it")
@@ -103,3 +102,14 @@ def about(record: Record, occasion: str) -> Section:
             ),
         ),
     )
+
+
+def _decided(record: Record) -> Iterator[tuple[str, str]]:
+    """Say who approved or rejected what; of two people both."""
+    both = {each.by: [one.by for one in each.approvals] for each in record.questions}
+    for step in record.steps:
+        for name in both.get(step.approved_by) or [step.approved_by]:
+            yield name, f"approved: {step.effect or step.key}"
+    for question in record.questions:
+        if question.answer not in ("approved", "void"):
+            yield question.by, f"{question.answer}: {question.text}"

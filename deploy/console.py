@@ -67,7 +67,7 @@ def console() -> typer.Typer:
 def main() -> None:
     """Run `responder`."""
     try:
-        console()()
+        console()(prog_name="responder")
     except SystemExit as ended:
         if not isinstance(ended.code, int | None) or set(sys.argv[1:2]) & _LOCAL.keys():
             raise

@@ -30,7 +30,6 @@ def application() -> typer.Typer:
         name="responder",
         help=_HELP,
         no_args_is_help=True,
-        add_completion=False,
         # A pretty trace shows what variables hold, secrets included.
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -11,12 +11,15 @@ import typer
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+from temporalio.client import Client
 
 from activities.documents import clean
-from starters.commands_people import Json
-from starters.session import Exit, console, print_json, running
+from starters.commands_people import As, Json, whoever
+from starters.paging_proof import prove_page
+from starters.session import Exit, console, errors, print_json, running, talking
 from workers.ending import goodbye
 from workers.settings import Settings
+from workflows.page_proof import Proof
 
 if TYPE_CHECKING:
     from workers.checks.check import Diagnosis
@@ -30,12 +33,24 @@ def doctor(
         bool,
         typer.Option(help="Also the rights to change something; only `changes` needs them."),
     ] = True,
+    page: Annotated[
+        bool,
+        typer.Option(
+            "--page",
+            help="Send a marked test page instead, and wait for a person to acknowledge it.",
+        ),
+    ] = False,
+    level: Annotated[str, typer.Option(help="Whom to page; that of the settings if not.")] = "",
+    by: As = "",
     as_json: Json = False,
 ) -> None:
     """Look at every integration and say which right is missing; nothing is changed or sent.
 
     It looks from this machine, with this machine's settings. Exit status 1: something is wrong.
     """
+    if page:
+        _prove(level, whoever(by), as_json=as_json)
+        return
     # Brings in every system's client: only this command and the worker need them.
     from workers.checks.doctor import diagnosed
 
@@ -55,6 +70,18 @@ def doctor(
         console.print(diagnoses(found))
     if any(each.state == "wrong" for each in found):
         raise typer.Exit(Exit.FAILED)
+
+
+def _prove(level: str, by: str, *, as_json: bool) -> None:
+    async def work(client: Client, settings: Settings) -> Proof:
+        say = errors.print if as_json else console.print
+        return await prove_page(client, settings, by=by, level=level, say=say)
+
+    proof = talking(work)
+    if as_json:
+        print_json(proof.model_dump(mode="json"))
+    else:
+        console.print(f"proven: {proof.said}", markup=False)
 
 
 def diagnoses(found: Sequence[Diagnosis]) -> RenderableType:

@@ -10,16 +10,18 @@ import typer
 from pydantic import TypeAdapter
 from temporalio.client import Client
 
-from activities.record import Record
+from activities.record import Phase, Record
+from activities.words import Severity
 from starters import views
-from starters.commands_environment import tell_frozen
-from starters.commands_people import Incident, Json
+from starters.commands_people import As, Incident, Json, whoever
+from starters.completing import alert_names
 from starters.finding import (
     Filters,
     Listed,
     NoWorker,
     described,
     full_id,
+    held_by,
     incidents,
     record_of,
 )
@@ -33,28 +35,39 @@ if TYPE_CHECKING:
 
 def list_(
     *,
-    closed: Annotated[bool, typer.Option("--closed", help="Also those that are over.")] = False,
-    severity: Annotated[str, typer.Option(help="critical, warning or info")] = "",
-    phase: Annotated[str, typer.Option(help='As shown, such as "waiting for approval".')] = "",
+    closed: Annotated[
+        bool, typer.Option("--closed", "--all", help="Also those that are over.")
+    ] = False,
+    mine: Annotated[
+        bool, typer.Option("--mine", help="Those that you have acknowledged or taken over.")
+    ] = False,
+    severity: Annotated[Severity | None, typer.Option()] = None,
+    phase: Annotated[Phase | None, typer.Option(help="As the list shows it.")] = None,
     service: Annotated[str, typer.Option()] = "",
     environment: Annotated[str, typer.Option()] = "",
+    alert: Annotated[
+        str, typer.Option(help="Such as HighAPILatency.", autocompletion=alert_names)
+    ] = "",
     indicator: Annotated[str, typer.Option(help="What it is about, such as APILatency.")] = "",
     most: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    by: As = "",
     as_json: Json = False,
 ) -> None:
-    """List the open incidents."""
+    """List the open incidents, the newest first."""
     filters = Filters(
         closed=closed,
-        severity=severity,
-        phase=phase,
+        severity=severity.value if severity else "",
+        phase=phase.value if phase else "",
         service=service,
         environment=environment,
         indicator=indicator,
+        alert=alert,
     )
+    who = whoever(by) if mine else ""
 
     async def work(client: Client, settings: Settings) -> list[Listed]:  # noqa: ARG001
-        await tell_frozen(client)
-        return await incidents(client, filters, most)
+        found = await incidents(client, filters, most)
+        return await held_by(client, found, who) if mine else found
 
     found = talking(work)
     if as_json:
@@ -62,7 +75,8 @@ def list_(
     elif found:
         console.print(views.listing(found, views.utc_now()))
     else:
-        console.print("No incident is open." if filters == Filters() else "None fits.")
+        nothing = filters == Filters() and not mine
+        console.print("No incident is open." if nothing else "None fits.")
 
 
 def show(incident: Incident, *, as_json: Json = False) -> None:
@@ -111,7 +125,12 @@ def procedures(*, as_json: Json = False) -> None:
 
 
 def explain(
-    alert: Annotated[str, typer.Argument(help="Such as HighAPILatency; it may be cut short.")],
+    alert: Annotated[
+        str,
+        typer.Argument(
+            help="Such as HighAPILatency; it may be cut short.", autocompletion=alert_names
+        ),
+    ],
     *,
     as_json: Json = False,
 ) -> None:

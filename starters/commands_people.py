@@ -13,6 +13,7 @@ import typer
 from temporalio.client import Client
 
 from starters.acting import Outcome, State, act
+from starters.completing import incident_ids
 from starters.finding import full_id
 from starters.session import console, print_json, talking
 from workers.settings import Settings
@@ -20,7 +21,12 @@ from workflows.acts import Act, ActKind
 
 _MOST_VIA = 40
 
-Incident = Annotated[str, typer.Argument(help="The incident's id, or enough of its beginning.")]
+Incident = Annotated[
+    str,
+    typer.Argument(
+        help="The incident's id, or enough of its beginning.", autocompletion=incident_ids
+    ),
+]
 As = Annotated[
     str, typer.Option("--as", help="Who you are; your name on this machine when left out.")
 ]

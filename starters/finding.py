@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,6 +31,8 @@ NOBODY = {
 }
 """How Temporal says that no worker answers a question."""
 _MOST_CANDIDATES = 10
+_AT_ONCE = 10
+"""Incidents that are asked at the same time."""
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,300}")
 _KIND = "WorkflowType = 'Incident'"
 
@@ -72,6 +75,7 @@ class Filters:
     service: str = ""
     environment: str = ""
     indicator: str = ""
+    alert: str = ""
 
     def query(self) -> str:
         """Write it in Temporal's language for lists."""
@@ -82,6 +86,7 @@ class Filters:
             (SERVICE, self.service),
             (ENVIRONMENT, self.environment),
             (INDICATOR, self.indicator),
+            (ALERT_NAME, self.alert),
         )
         parts += [f"{key.name} = {quoted(value)}" for key, value in wanted if value]
         return " AND ".join(parts)
@@ -99,12 +104,7 @@ async def full_id(client: Client, beginning: str) -> str:
         raise NotThere(f"{beginning!r} is not an incident's id. `responder list` has those.")
     if await _is_one(client, beginning):
         return beginning
-    query = f"{_KIND} AND WorkflowId STARTS_WITH {quoted(beginning)}"
-    found = {
-        each.id: each.status is WorkflowExecutionStatus.RUNNING
-        async for each in client.list_workflows(query, limit=_MOST_CANDIDATES * 10)
-    }
-    candidates = [name for name, is_open in found.items() if is_open] or list(found)
+    candidates = await beginning_with(client, beginning)
     if len(candidates) == 1:
         return candidates[0]
     if not candidates:
@@ -113,6 +113,30 @@ async def full_id(client: Client, beginning: str) -> str:
     raise NotThere(
         f"{len(candidates)} incidents begin with {beginning}; write more of it:\n{named}"
     )
+
+
+async def beginning_with(client: Client, beginning: str) -> list[str]:
+    """Name the open incidents whose ids begin so; where none is open, those that are over."""
+    query = f"{_KIND} AND WorkflowId STARTS_WITH {quoted(beginning)}" if beginning else _KIND
+    found: dict[str, bool] = {}
+    async for each in client.list_workflows(query, limit=_MOST_CANDIDATES * 10):
+        # An id may have been opened more than once.
+        is_open = each.status is WorkflowExecutionStatus.RUNNING
+        found[each.id] = found.get(each.id, False) or is_open
+    return [name for name, is_open in found.items() if is_open] or list(found)
+
+
+async def held_by(client: Client, found: Sequence[Listed], who: str) -> list[Listed]:
+    """Pick the incidents that *who* has acknowledged or taken over; `NoWorker` if none tells."""
+    at_once = asyncio.Semaphore(_AT_ONCE)
+
+    async def holds(each: Listed) -> bool:
+        async with at_once:
+            people = (await record_of(client, each.id)).people
+        return who in {people.acknowledged_by, people.taken_over_by}
+
+    mine = await asyncio.gather(*(holds(each) for each in found))
+    return [each for each, is_mine in zip(found, mine, strict=True) if is_mine]
 
 
 async def record_of(client: Client, incident: str) -> Record:

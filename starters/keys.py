@@ -102,7 +102,7 @@ class Keys:
             else self._choose(typed, record)
         )
 
-    def tell(self, said: str, *, well: bool) -> None:
+    def tell(self, said: str, well: bool) -> None:  # noqa: FBT001 (an outcome is both)
         """Show what became of an act."""
         self.said, self.went_well = said, well
 

@@ -80,6 +80,8 @@ class Meters:
         # The series are there from the start, so that their first increase is seen.
         for status in ("firing", "resolved"):
             self.received.labels(status)
+        for kind in ("press", "command", "submission", "remark"):
+            self.slack_received.labels(kind)
         for outcome in ("done", "recorded", "refused", "failed"):
             self.slack_acts.labels(outcome)
         for outcome in ("accepted", "not_accepted", "no_incident", "not_ours"):

@@ -15,6 +15,7 @@ from activities.verification import Below
 from starters import views
 from starters.charting import chart
 from workflows.glance import commands
+from workflows.proposal import exactly
 
 _FINDINGS = 4
 _ENTRIES = 3
@@ -113,14 +114,11 @@ def question(record: Record, now: datetime) -> RenderableType | None:
         return None
     lines = Text().append(clean(asked.text)[:_LINE], "bold")
     lines.append(f"  [{asked.risk.value}]\n", "yellow")
-    told = [("why", [asked.why]), ("exactly", asked.details), ("order", asked.orders),
-            ("undone by", [asked.undo])]  # fmt: skip
-    for label, texts in told:
-        for text in filter(None, texts):
-            lines.append(f"  {label}: ", "dim").append(f"{clean(text)[:_LINE]}\n")
-    if asked.needed > 1:
-        by = ", ".join(clean(each.by) for each in asked.approvals) or "nobody yet"
-        lines.append(f"  {asked.needed} people must approve; so far: {by}\n", "yellow")
+    for text in (f"why: {asked.why}" if asked.why else "", *exactly(asked)):
+        if text:
+            lines.append(f"  {clean(text)[:_LINE]}\n")
+    if asked.needed > 1 and not asked.approvals:
+        lines.append(f"  {asked.needed} people must approve; so far: nobody yet\n", "yellow")
     expires = left((asked.expires_at - now).total_seconds())
     lines.append(f"  no answer within {expires} means no", "dim")
     return Panel(lines, title="asked of you", border_style="yellow")

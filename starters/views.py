@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -16,13 +16,11 @@ from activities.verification import Below, Sample
 from activities.words import Severity
 from starters.finding import Listed
 from workflows.glance import clock, commands, impact, on_call, status
+from workflows.proposal import exactly
 
 SPARKS = "▁▂▃▄▅▆▇█"
 _UNKNOWN = "·"
 _MOST_SAMPLES = 60
-_ENTRIES = 3
-"""Of the timeline, however small the screen is."""
-_FINDINGS = 4
 _LINE = 400
 
 _SEVERITIES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -46,24 +44,6 @@ def whole(record: Record, *, entries: int | None = None) -> RenderableType:
     parts = [heading(record), facts(record), plan(record), samples(record)]
     parts += [people(record), timeline(record, entries), next_steps(record)]
     return Group(*(part for part in parts if part is not None))
-
-
-def live(record: Record, now: datetime, trouble: str, console: Console) -> RenderableType:
-    """Show an incident while it goes on: as much of its newest past as the screen has room for."""
-    parts: list[RenderableType | None] = [
-        Panel(_plain(trouble), style="yellow", title="no contact") if trouble else None,
-        heading(record),
-        _coming(record, now),
-        facts(record),
-        plan(record, _FINDINGS),
-        samples(record),
-        next_steps(record),
-    ]
-    above = Group(*(part for part in parts if part is not None))
-    room = console.height - len(console.render_lines(above)) - 2
-    recent = timeline(record, max(room, _ENTRIES))
-    recent.no_wrap, recent.overflow = True, "ellipsis"
-    return Group(above, recent)
 
 
 def listing(found: Sequence[Listed], now: datetime) -> RenderableType:
@@ -206,20 +186,12 @@ def next_steps(record: Record) -> RenderableType | None:
     lines = Text()
     if record.question is not None and not record.question.answer:
         lines.append(f"question: {clean(record.question.text)}\n", "bold yellow")
+        for said in exactly(record.question):
+            lines.append(f"  {clean(said)[:_LINE]}\n")
     for command in commands(record):
         lines.append(f"  $ {command}\n", "dim")
     lines.rstrip()
     return lines
-
-
-def _coming(record: Record, now: datetime) -> RenderableType | None:
-    if not record.next_action:
-        return None
-    line = Text().append("next: ", "dim").append(clean(record.next_action)[:_LINE])
-    if record.next_action_at is not None:
-        left = max((record.next_action_at - now).total_seconds(), 0)
-        line.append(f" in {int(left // 60)}:{int(left % 60):02}", "bold")
-    return line
 
 
 def _step(step: PlannedStep) -> str:

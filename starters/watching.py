@@ -6,6 +6,7 @@ import asyncio
 import codecs
 import contextlib
 import os
+import signal
 import sys
 import termios
 import tty
@@ -47,7 +48,9 @@ class Watch:
         self._record: Record | None = None
         self._trouble = ""
         self._news = asyncio.Event()
-        self._doing: asyncio.Task[None] | None = None
+        self._left = False
+        self._acts: list[asyncio.Task[None]] = []
+        self._one_at_a_time = asyncio.Lock()
 
     async def run(self, *, full_screen: bool = False) -> None:
         """Show it until it is over, or the person leaves."""
@@ -55,15 +58,15 @@ class Watch:
         looking.add_done_callback(lambda _: self._news.set())
         shown = Live(console=self._console, auto_refresh=False, screen=full_screen)
         try:
-            with shown, typed(self._type) if self._keys else contextlib.nullcontext():
-                while not looking.done() and not (self._keys and self._keys.over):
+            listening = typed(self._type) if self._keys else contextlib.nullcontext()
+            with ended_by(self._leave), shown, listening:
+                while not (looking.done() or self._left or (self._keys and self._keys.over)):
                     self._news.clear()
                     shown.update(self._picture(), refresh=True)
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(AGAIN_SECONDS):
                             await self._news.wait()
-                if self._doing is not None:
-                    await self._doing
+                await asyncio.gather(*self._acts)
                 shown.update(self._picture(last=True), refresh=True)
             if full_screen:
                 self._console.print(self._picture(last=True))
@@ -72,6 +75,10 @@ class Watch:
         finally:
             looking.cancel()
             await asyncio.wait([looking])
+
+    def _leave(self) -> None:
+        self._left = True
+        self._news.set()
 
     async def _look(self) -> None:
         while self._record is None or not over(self._record):
@@ -85,23 +92,24 @@ class Watch:
         self._news.set()
         if self._keys is None or self._record is None:
             return
-        # One act at a time: what is typed while one is under way may mean another state.
-        if self._doing is not None and not self._doing.done() and text != "q":
-            return
+        # Also while an act is under way: of a text that lost its first key the rest would be keys.
         if (wanted := self._keys.press(text, self._record)) is not None:
-            self._doing = asyncio.create_task(self._act(self._keys, wanted))
+            self._acts.append(asyncio.create_task(self._act(self._keys, wanted)))
 
     async def _act(self, keys: Keys, wanted: Wanted) -> None:
         keys.tell(f"{wanted.kind.value} …", well=True)
+        async with self._one_at_a_time:
+            keys.tell(*await self._outcome(wanted))
+        self._news.set()
+
+    async def _outcome(self, wanted: Wanted) -> tuple[str, bool]:
         try:
             outcome = await act(self._client, self._incident, wanted.kind, self._make(wanted))
         except NotTaken as error:
-            keys.tell(f"not done: {error}", well=False)
+            return f"not done: {error}", False
         except (NoTemporal, RPCError, RuntimeError, OSError) as error:
-            keys.tell(f"not done, as far as is known: {error}", well=False)
-        else:
-            keys.tell(outcome.said, well=outcome.state is State.DONE)
-        self._news.set()
+            return f"not done, as far as is known: {error}", False
+        return outcome.said, outcome.state is State.DONE
 
     def _picture(self, *, last: bool = False) -> RenderableType:
         if self._record is None:
@@ -146,6 +154,19 @@ def act_of(wanted: Wanted, *, by: str, via: str, id: str) -> Act:  # noqa: A002 
         run=wanted.run,
         minutes=HOLD_MINUTES,
     )
+
+
+@contextmanager
+def ended_by(leave: Callable[[], None]) -> Iterator[None]:
+    """Leave in order when the process is to end, or its terminal is gone."""
+    loop = asyncio.get_running_loop()
+    for signalled in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(signalled, leave)
+    try:
+        yield
+    finally:
+        for signalled in (signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(signalled)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from workers.values import Token, Web
 _NOTHING = SecretStr("")
 _Value = TypeVar("_Value")
 
+UserId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,40}$")]
 EscalationPolicy = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,40}(/[1-9]\d?)?$")]
 """A policy's id, and after a slash which of its levels is meant; without one the first."""
 
@@ -28,7 +29,7 @@ class PagerDutySettings(Section):
     base_url: Web = PAGERDUTY_URL
     webhook_secrets: tuple[Token, ...] = Field(default=(), max_length=10)
     """What its webhooks are signed with: two at once while one is exchanged for the other."""
-    people: dict[str, str] = Field(default_factory=dict)
+    people: dict[UserId, str] = Field(default_factory=dict)
     """Names of people as the policy has them, by the id of their user there (PABC123)."""
     api_token: SecretStr = _NOTHING
     """Read-only key of the REST API, by which it is known who is on call."""

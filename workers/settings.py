@@ -167,6 +167,18 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _known_audiences(self) -> Self:
+        heard = set(self.policy.audiences)
+        # The door has the policy, and may know no channel.
+        lacks = heard - set(self.slack.channels) if self.slack.channels else set()
+        if wrong := sorted(lacks | heard & {"incidents"}):
+            raise ValueError(
+                f"policy.audiences: {', '.join(wrong)} must be a channel of slack.channels, other "
+                f"than incidents, which hears everything ({variable('policy', 'audiences')})"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _known_people(self) -> Self:
         known = {"slack": self.slack.people, "pagerduty": self.pagerduty.people}
         for section, people in known.items():

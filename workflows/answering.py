@@ -14,6 +14,18 @@ UNANSWERED = "nobody answered: skipped"
 _STILL_OPEN_TO_STEPS = frozenset({Phase.MITIGATING, Phase.ASKING, Phase.WATCHING})
 
 
+def void(case: Case, step: PlannedStep, why: str) -> None:
+    """Take the approval of *step* back, say why, and show it where it was asked."""
+    by, asked = step.approved_by, reversed(case.record.questions)
+    question = next((each for each in asked if each.step == step.key), None)
+    step.approved_by = ""
+    if question is not None and question.answer == APPROVED:
+        question.answer, question.ended_at = VOID, case.now
+        question.ended = f"Void, although approved by {by}: {why}"
+        revise(case, question)
+    case.note("question", f"the approval by {by} is void, {why}: {step.effect}", tell=True)
+
+
 class Answers:
     """Takes people's answers. Everything here is synchronous: an answer is never half given."""
 
@@ -117,7 +129,8 @@ class Answers:
         may = ", ".join(name for name in others if name != act.by)
         said = f"approved, 1 of {question.needed}: {question.text}"
         if question is self._record.question:
-            self._record.asks = f"{self._record.asks.partition(' · ')[0]} · 1 of 2: {act.by}"
+            asks = f"May I? {question.text} ({question.risk.value})"
+            self._record.asks = f"{asks} · 1 of {question.needed}: {act.by}"
         revise(case, question)
         case.note("person", f"{said}. A second person must approve: {may}", by=act.by, tell=True)
         return f"{said}. A second person must approve too: {may}"

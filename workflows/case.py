@@ -188,7 +188,8 @@ class Case:
         people, urgency = self.record.people, self.severity_policy.page
         if people.acknowledged_by:
             self.note("escalation", f"{people.acknowledged_by} has to acknowledge anew: {reason}")
-        people.acknowledged_by, people.acknowledged_at, people.level = "", None, 0
+        people.acknowledged_by, people.acknowledged_at = "", None
+        people.level = people.rounds = 0
         people.renewal_asked, self.record.clocks.renew_at = False, None
         if urgency is not None:
             self.page(urgency, reason)

@@ -10,11 +10,12 @@ from temporalio import workflow
 
 from activities.people import Clocks
 from activities.record import Phase
-from activities.words import Risk, Severity, Urgency
+from activities.words import Severity, Urgency
 from workflows.case import Case
 from workflows.deadlines import until
-from workflows.glance import eta, status
+from workflows.headline import update_seconds
 from workflows.paging import pursue
+from workflows.template import filled_in, heading
 
 
 class Alarm:
@@ -68,7 +69,7 @@ class Alarm:
         return running is not None and running[1] < due
 
     def _escalate(self, lapsed: str = "") -> None:
-        """Call the next level; above the last one on-call again, who may be asleep."""
+        """Call the next level; above the last one the whole chain anew, from on-call up."""
         case, people, policy = self._case, self._case.record.people, self._case.severity_policy
         reason = lapsed or self._clocks.escalate_why or "nobody has acknowledged"
         critical = case.record.severity is Severity.CRITICAL
@@ -79,12 +80,25 @@ class Alarm:
             urgency = Urgency.HIGH if policy.page is not None else Urgency.LOW
             case.page(urgency, reason, level=people.level)
         elif critical or lapsed:
-            case.note("escalation", f"{reason}: on-call is called again", tell=True)
-            case.call(reason)
+            self._call_anew(reason)
         else:
             case.note("escalation", f"{reason}, and there is nobody else to call", tell=True)
         if critical or (people.level < len(policy.levels) and not people.only_on_call):
             self._clocks.escalate_at = case.after(policy.escalate_seconds)
+
+    def _call_anew(self, reason: str) -> None:
+        """Call whoever was called longest ago: nobody twice in a row, and nobody left to sleep."""
+        case, people = self._case, self._case.record.people
+        level = people.rounds % (len(case.severity_policy.levels) + 1)
+        if people.only_on_call:
+            level = 0
+        people.rounds += 1
+        case.note("escalation", f"{reason}: {case.level_name(level)} is called again", tell=True)
+        if level:
+            paged = case.severity_policy.page is not None
+            case.page(Urgency.HIGH if paged else Urgency.LOW, reason, level=level)
+        else:
+            case.call(reason)
 
     def _urgent(self) -> None:
         self._case.note("escalation", "nobody has acknowledged: now with high urgency", tell=True)
@@ -109,13 +123,12 @@ class Alarm:
 
     def _update(self) -> None:
         case, record = self._case, self._case.record
-        seconds = case.severity_policy.update_seconds
+        seconds = update_seconds(record, case.policy)
         if seconds is None:
             return
-        if any(step.risk is Risk.OUTAGE and step.in_place for step in record.steps):
-            seconds = min(seconds, case.policy.outage_update_seconds)
         self._clocks.update_at = case.after(seconds)
         # One update replaces another that has not been sent: nobody wants a backlog of them.
         waiting = record.slack.unsent
         waiting[:] = [message for message in waiting if message.kind != "update" or message.tries]
-        case.tell(f"Update: {status(record)}. ETA {eta(record, case.policy)}.", kind="update")
+        case.tell(f"Update: {heading(record)}", filled_in(record, case.policy), kind="update")
+        case.changed(root=True)  # it shows when the next one is due

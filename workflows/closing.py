@@ -7,7 +7,7 @@ from temporalio.exceptions import ActivityError
 
 from activities.llm_summary import LlmSummary, Summarize
 from activities.outbox import Channel
-from activities.record import Phase, Record, Resolution, StepState
+from activities.record import Phase, Record, Resolution
 from activities.report import Reports, WriteReport
 from activities.report_facts import facts
 from workflows.case import Case, why
@@ -15,6 +15,7 @@ from workflows.deadlines import until
 from workflows.earning import Earned
 from workflows.efforts import DOCUMENT, SUMMARY, said
 from workflows.steps import Steps
+from workflows.template import done
 
 _TRY_AGAIN = 20.0
 _MOST_TRIES = 45
@@ -54,10 +55,9 @@ async def document(case: Case) -> None:
         ]
     except ActivityError as error:
         case.note("problem", f"the report could not be written: {why(error)}")
-    done = [step.effect for step in record.steps if step.state is StepState.HELPED]
     case.tell(
         f"Over: {resolution.how}. {resolution.reason}",
-        *(f"Done: {effect}" for effect in done),
+        *done(record),
         *(f"Still temporary: {effect}" for effect in resolution.still_temporary),
         *(f"Report: {path}" for path in record.report[:1]),
     )

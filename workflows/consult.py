@@ -18,6 +18,7 @@ from temporalio.exceptions import ApplicationError
 from activities.alerts import Alert
 from activities.record import Facts, PlannedStep, Reading
 from activities.words import Answer, Order
+from workflows.procedures.at_a_glance import with_glance
 from workflows.procedures.base import Evidence, Given, Procedure
 
 CONSULT = "consult"
@@ -107,7 +108,7 @@ def _probes(procedure: Procedure) -> tuple[ProbeCall, ...]:
             why=probe.why,
             seconds=probe.seconds,
         )
-        for probe in procedure.probes()
+        for probe in with_glance(procedure.probes())
     )
 
 

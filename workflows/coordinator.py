@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.coordination import Done, Noted, Turn, Wanted
@@ -103,6 +104,9 @@ class Coordinator:
         while True:
             await workflow.wait_condition(lambda: frozen.untold)
             word = frozen.freezes
+            # Not by way of an activity: these are the ones that are about to change something.
+            at_work = dict.fromkeys(lease.incident for lease in self._turns.leases)
+            first = [asyncio.create_task(_tell_at_once(each, word)) for each in at_work]
             telling = workflow.start_activity_method(
                 Freezing.tell,
                 TellFreezes(
@@ -113,6 +117,8 @@ class Coordinator:
                 **said(TELL, f"Tell every incident: {word.said or 'unfrozen'}"),
             )
             await self._spread(word, telling)
+            for task in first:
+                task.cancel()
 
     async def _spread(self, word: Freezes, telling: workflow.ActivityHandle[Told]) -> None:
         frozen = self._turns.frozen
@@ -131,3 +137,8 @@ class Coordinator:
         else:
             if not outdated():
                 frozen.told(word.at)
+
+
+async def _tell_at_once(incident: str, word: Freezes) -> None:
+    with contextlib.suppress(FailureError):  # it is over, or is told with all the others
+        await workflow.get_external_workflow_handle(incident).signal("freezes", word)

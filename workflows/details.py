@@ -5,6 +5,7 @@ from __future__ import annotations
 from activities.record import Record, StepState
 from workflows.glance import clock, commands, eta, impact, status
 from workflows.policy import Policy
+from workflows.proposal import exactly
 
 _TICKS = {
     StepState.PLANNED: "◻️",
@@ -32,7 +33,7 @@ def details(record: Record, policy: Policy) -> str:
     lines = [
         f"### {_safe(record.asks) or 'Nothing is needed from you'}",
         "",
-        *(f"- {_safe(line)}" for line in (record.question.details if record.question else ())),
+        *(f"- {_safe(line)}" for line in (exactly(record.question) if record.question else ())),
         "",
         " · ".join(
             (

@@ -13,6 +13,7 @@ from activities.prometheus import spoken
 from activities.record import Phase, PlannedStep, Record, StepState
 from activities.verification import Below
 from activities.words import Urgency
+from workflows.headline import brief, outage, update_seconds
 from workflows.offers import offered
 from workflows.policy import Policy
 
@@ -37,12 +38,13 @@ _STATES = {
 
 def glance(record: Record, policy: Policy, key: str) -> Glance:
     """Make the root message: the runbook's communication template, at a glance."""
-    severity = policy.severities[record.severity]
     return Glance(
         key=key,
         channel="incidents",
         severity=record.severity,
         title=record.title,
+        brief=brief(record),
+        outage=outage(record),
         service=record.service,
         environment=record.environment,
         impact=impact(record),
@@ -61,10 +63,14 @@ def glance(record: Record, policy: Policy, key: str) -> Glance:
         links=tuple(links(record, policy)),
         buttons=offered(record, policy),
         over=record.phase is Phase.RESOLVED,
-        updates="at changes"
-        if severity.update_seconds is None
-        else f"every {words(severity.update_seconds * policy.pace)}",
+        updates=promise(record, policy),
     )
+
+
+def promise(record: Record, policy: Policy) -> str:
+    """Say how often people hear."""
+    seconds = update_seconds(record, policy)
+    return "at changes" if seconds is None else f"every {words(seconds * policy.pace)}"
 
 
 def page_order(record: Record, policy: Policy, message: Unsent) -> Page:

@@ -164,10 +164,12 @@ class Hands:
 
     def _take_over(self, act: Act) -> str:
         case, people = self._case, self._case.record.people
+        had = f" from {people.taken_over_by}" if people.taken_over_by else ""
         people.taken_over_by, people.hold_until = act.by, None
         self._seen(act)
         kept = [step.effect for step in case.record.temporary]
-        said = "you have it: no further step is taken; measuring, reminding and recording go on"
+        went_on = "no further step is taken; measuring, reminding and recording go on"
+        said = f"you have it{had}: {went_on}"
         said += self._running()
         if kept:
             said += f". Still in place: {'; '.join(kept)}"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from activities.freezing import Freezes
 from activities.record import Phase, PlannedStep, StepState
+from workflows.answering import void
 from workflows.case import Case
 from workflows.deadlines import until
 
@@ -25,9 +26,7 @@ def hear(case: Case, news: Freezes) -> None:
     if news.held:
         for step in record.ladder:
             if step.open and step.approved_by:
-                said = f"the approval by {step.approved_by} is void, for it is frozen"
-                step.approved_by = ""
-                case.note("question", f"{said}: {step.effect}", tell=True)
+                void(case, step, "for it is frozen")
         doing = [s.effect for s in record.steps if s.state is StepState.RUNNING or _undone(case, s)]
         first = f". This is finished first: {'; '.join(doing)}" if doing else ""
         case.note("person", f"{news.said}{first}", by=news.held[-1].by, tell=True)

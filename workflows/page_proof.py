@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.words import Answer, Name, Order, Severity, Urgency
     from workflows.page_events import PageEvent, PageHappening
 
-from workflows.case import why
+from workflows.case import kind_of, why
 from workflows.deadlines import until
 from workflows.efforts import PAGE, Queue, said
 
@@ -101,7 +101,7 @@ class PageProof:
                 **said(_looking(self._order.wait_seconds), "Has somebody acknowledged?"),
             )
         except ActivityError as error:
-            self._blind = why(error)
+            self._blind = "" if kind_of(error) == "NotYet" else why(error)
         else:
             self._by = self._by or found.by
 

@@ -107,6 +107,9 @@ class Policy(Order):
     """Rights by name; ``*`` is everybody who comes through an authenticated door."""
     mentions: dict[str, str] = Field(default_factory=dict)
     """Slack user or group id of each level: on-call, engineering-lead, cto."""
+    audiences: dict[str, Severity] = Field(default_factory=dict)
+    """Channels that hear of an incident beside #incidents, by role, each with the mildest
+    severity that it hears of: ``{"engineering": "warning", "product": "critical"}``."""
     own_channel: bool = False
     """Whether an incident gets a Slack channel of its own, into which on-call is invited."""
     phones: dict[str, tuple[str, ...]] = Field(default_factory=dict)

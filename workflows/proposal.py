@@ -50,8 +50,9 @@ def propose(case: Case, step: PlannedStep, covered: list[PlannedStep]) -> Questi
         expires_at=case.after(2 * patience),
         asked_level=case.level_name(0),
     )
-    exactly = [[one.activity, lasting(one.order), one.target, one.undo] for one in covered]
-    seen = [lasting(step.before), question.text, question.details, question.evidence]
+    exactly = [[one.activity, one.order, one.target, one.undo] for one in covered]
+    there = lasting(step.before, step.activity)
+    seen = [there, question.text, question.details, question.evidence]
     question.shown = _digest([exactly, seen])[:16]
     return question
 
@@ -90,6 +91,17 @@ def entry(question: Question, record: Record, policy: Policy, key: str) -> Entry
         parts=tuple(parts),
         buttons=() if question.answer else _buttons(question, record),
     )
+
+
+def exactly(question: Question) -> list[str]:
+    """Say in lines what would be done, how it is undone, and what it rests on."""
+    return [
+        *question.details,
+        *question.orders,
+        *([f"undo: {question.undo}"] if question.undo else []),
+        *(f"seen: {line}" for line in question.evidence),
+        *([_progress(question)] if question.approvals and question.needed > 1 else []),
+    ]
 
 
 def post(case: Case, question: Question) -> None:
@@ -136,7 +148,7 @@ def _undo(covered: list[PlannedStep]) -> str:
 def _evidence(record: Record, policy: Policy, step: PlannedStep) -> list[str]:
     """Say what the step rests on; what could not be read is said too: it is no good news."""
     known = [f"{fact.label}: {fact.value}" for fact in facts(record, policy) if fact.label != AWAKE]
-    there = lasting(step.before)
+    there = lasting(step.before, step.activity)
     if there not in (None, {}, []):
         shown = json.dumps(there, sort_keys=True, default=str, ensure_ascii=False)
         known.append(f"there now: {cut(shown, 600)}")

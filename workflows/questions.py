@@ -10,7 +10,7 @@ from activities.changes import differences
 from activities.people import Question
 from activities.record import Phase, PlannedStep, StepState
 from activities.words import Urgency
-from workflows.answering import APPROVED, EXPIRED, REJECTED, UNANSWERED, VOID
+from workflows.answering import APPROVED, EXPIRED, REJECTED, UNANSWERED, void
 from workflows.case import Case
 from workflows.deadlines import until
 from workflows.proposal import deciders, post, propose, revise
@@ -134,24 +134,17 @@ class Questions:
 
     def void(self, step: PlannedStep, why: str) -> None:
         """Take the approval of *step* back: what was approved is not what is there now."""
-        case, record = self._case, self._record
-        by = step.approved_by
         step.voided += 1
-        question = next((q for q in reversed(record.questions) if q.step == step.key), None)
-        for one in record.ladder:
+        void(self._case, step, why)
+        for one in self._record.ladder:
             if one.open and step.key in (one.key, one.approved_with):
                 one.approved_by, one.state = "", StepState.PLANNED
-        if question is not None:
-            question.answer, question.ended_at = VOID, case.now
-            question.ended = f"Void, although approved by {by}: {why}"
-            revise(case, question)
-        case.note("question", f"the approval by {by} is void, {why}: {step.effect}", tell=True)
         if step.voided >= _MOST_VOID:
             self._skip([step], "skipped: what it would change keeps changing; do it by hand")
 
     def changed(self, step: PlannedStep, shown: Any) -> bool:
         """Take the approval of *step* back if what stands there differs from what was *shown*."""
-        found = differences(shown, step.before)
+        found = differences(shown, step.before, step.activity)
         if found:
             more = f" and {len(found) - _MOST_DIFFERENCES} more" * (len(found) > _MOST_DIFFERENCES)
             self.void(step, f"it has changed since ({'; '.join(found[:_MOST_DIFFERENCES])}{more})")

@@ -25,9 +25,11 @@ PASSED_THROUGH = (
     "workflows.ledger",
     "workflows.frozen",
     "workflows.glance",
+    "workflows.headline",
     "workflows.opening",
     "workflows.policy",
     "workflows.relations",
+    "workflows.template",
     "workflows.turns",
     "workflows.week_words",
     # Never run in a workflow: the incident asks for them by name, through a local activity.
@@ -38,6 +40,7 @@ PASSED_THROUGH = (
     # The lifecycle's parts. To load them anew took a third of the processor time of a burst, and
     # a copy of each for every open incident; a test reads them for clocks, dice and I/O instead.
     "workflows.answering",
+    "workflows.audiences",
     "workflows.arrival",
     "workflows.binding",
     "workflows.case",

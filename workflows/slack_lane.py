@@ -17,6 +17,7 @@ from activities.outbox import Unsent
 from activities.slack import PostEntry, PostRoot, Slack, UpdateEntry, UpdateRoot
 from activities.slack_charts import PostChart, SlackCharts
 from activities.words import Urgency
+from workflows.audiences import AUDIENCE, address, speak
 from workflows.case import kind_of, why
 from workflows.channels import PASSING, Lane
 from workflows.efforts import MESSAGE, said
@@ -85,6 +86,7 @@ class SlackLane(Lane):
         channel.channel_id, channel.ts = posted.channel_id, posted.ts
         channel.roots += 1
         case.first_contact()
+        address(case)
 
     async def _update_root(self) -> None:
         case, channel = self._case, self._channel
@@ -106,6 +108,7 @@ class SlackLane(Lane):
             # A refused update must not hold up the thread; the next change tries it again.
             channel.dirty = kind_of(error) in PASSING
             raise
+        address(case)
 
     async def _post_entry(self, message: Unsent) -> None:
         case, channel = self._case, self._channel
@@ -116,6 +119,10 @@ class SlackLane(Lane):
             return
         if message.kind == ANNOUNCEMENT:
             await announce(case, message, again=again)
+            self._sent(message)
+            return
+        if message.kind == AUDIENCE:
+            await speak(case, message, again=again)
             self._sent(message)
             return
         effort = said(MESSAGE, "Post to the Slack thread")

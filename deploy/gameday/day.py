@@ -18,7 +18,7 @@ from deploy.gameday.cached_routes import WARM_UP
 from deploy.gameday.llm import THROTTLE
 from deploy.gameday.llm_throttle import TOKEN
 from deploy.gameday.machine import LOGS
-from deploy.gameday.outside import Outside
+from deploy.gameday.outside import ENGINEER, Outside
 from deploy.gameday.platform import Platform
 from deploy.gameday.releases import ROOT
 from deploy.gameday.standins.pagerduty import PagerDutyStandIn
@@ -32,7 +32,6 @@ PACE = 0.025
 """Ten minutes of settling take 15 seconds."""
 POLICY = {"verify_seconds": 600}
 """Rates need their ten seconds to come down, at whatever pace."""
-ENGINEER = "you"
 _WINDOW = "8s"
 _FAST_WINDOW = "6s"
 _HOLD = "2s"

@@ -10,7 +10,7 @@ from temporalio.client import Client
 from activities.people import Question
 from activities.record import Record
 from deploy.gameday import terminal
-from deploy.gameday.day import ENGINEER
+from deploy.gameday.outside import ENGINEER
 from deploy.gameday.show import Show
 from starters.acting import NotRecorded, NotTaken, act
 from workflows.acts import Act, ActKind

@@ -25,6 +25,10 @@ EXPO_TOKEN = "expo-access-token-of-the-game-day"  # noqa: S105 (of a stand-in)
 SENTRY_ORGANIZATION = "pravado"
 SENTRY_TOKEN = "sentry-token-of-the-game-day"  # noqa: S105 (of a stand-in)
 ON_CALL_PHONE = "priya"
+ENGINEER = "you"
+"""Whoever looks on."""
+SLACK_APP_TOKEN = "xapp-stand-in"  # noqa: S105 (of a stand-in)
+SLACK_USER = "U0YOU"
 FLAG = "maintenance"
 """The key of the flag that closes the edge."""
 
@@ -33,7 +37,9 @@ class Outside:
     """The stand-ins of a game day, and how the responder and the API reach them."""
 
     def __init__(self, folder: Path) -> None:
-        self.slack = SlackStandIn(TOKEN, data=folder / "slack.json")
+        self.slack = SlackStandIn(
+            TOKEN, app_token=SLACK_APP_TOKEN, person=SLACK_USER, data=folder / "slack.json"
+        )
         self.pagerduty = PagerDutyStandIn([ROUTING_KEY], data=folder / "pagerduty.json")
         self.status_pages = StatusPagesStandIn()
         self.pages = pages.PagesStandIn()
@@ -80,6 +86,9 @@ class Outside:
             "SLACK__TOKEN": TOKEN,
             "SLACK__BASE_URL": self.slack.api_url,
             "SLACK__CHANNELS": {"incidents": "C0INCIDENTS"},
+            # Nobody needs to know where the door is: the buttons on the page work all the same.
+            "SLACK__APP_TOKEN": SLACK_APP_TOKEN,
+            "SLACK__PEOPLE": {SLACK_USER: ENGINEER},
             "PAGERDUTY__ROUTING_KEY": ROUTING_KEY,
             "PAGERDUTY__BASE_URL": self.pagerduty.url,
             "EXPO__BASE_URL": self.expo.url,

@@ -71,6 +71,16 @@ def test_a_session_that_has_ended_by_itself_voids_nothing_but_another_in_its_pla
     ]
 
 
+def test_a_rollback_is_bound_to_the_release_that_runs_and_not_to_processes_that_crash() -> None:
+    crashing = {"running": "r42", "instances": [{"id": 0, "pid": 7, "restarts": 40}]}
+    again = {"running": "r42", "instances": [{"id": 0, "pid": 9, "restarts": 41}]}
+    deployed = again | {"running": "r43"}
+
+    assert differences(crashing, again, "deployments.rollback") == []
+    assert differences(crashing, again, "processes.rolling_restart")
+    assert differences(crashing, deployed, "deployments.rollback") == ["running: r42, now r43"]
+
+
 def leaves(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The path of every field of *model* that holds no fields itself."""
     for name, field in model.model_fields.items():
@@ -109,7 +119,7 @@ def test_of_every_field_that_is_read_before_a_change_it_is_decided_whether_it_bi
             value: object = 1
             for part in reversed(path):
                 value = {part: value}
-            bound = _ends(lasting(value))
+            bound = _ends(lasting(value, name.removesuffix(READ)))
             found.add(f"{'binds' if bound else 'passes'} {name} {'.'.join(path)}")
 
     assert "\n".join(sorted(found)) == DECIDED.read_text().rstrip("\n"), (

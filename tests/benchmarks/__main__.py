@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [first|burst|whole|memory]`: measure, and print tables."""
+"""`python -m tests.benchmarks [first|burst|whole|memory|freeze]`: measure, and print tables."""
 
 import argparse
 import asyncio
@@ -12,12 +12,13 @@ from pathlib import Path
 from tests.benchmarks.burst import bursts
 from tests.benchmarks.figures import Table, machine, write
 from tests.benchmarks.first import first
+from tests.benchmarks.freezing import freezing
 from tests.benchmarks.memory import memory
 from tests.benchmarks.stage import Stage
 from tests.benchmarks.whole import whole
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-PARTS = ("first", "whole", "burst", "memory")
+PARTS = ("first", "whole", "burst", "memory", "freeze")
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,11 @@ class Size:
     flood: int = 2000
     open: int = 1000
     hold_seconds: float = 20.0
+    freezes: int = 3
+    busy: int = 20
 
 
-QUICK = Size(rounds=1, bursts=1, burst=5, flood=20, open=10, hold_seconds=1.0)
+QUICK = Size(rounds=1, bursts=1, burst=5, flood=20, open=10, hold_seconds=1.0, freezes=1, busy=2)
 
 
 async def measure(part: str, stage: Stage, size: Size) -> Table:
@@ -44,6 +47,8 @@ async def measure(part: str, stage: Stage, size: Size) -> Table:
             return await bursts(stage, size.bursts, size.burst, size.flood, hold=size.hold_seconds)
         case "memory":
             return await memory(stage, size.open, idle=size.hold_seconds)
+        case "freeze":
+            return await freezing(size.freezes, size.busy)
         case _:
             return await whole()
 

@@ -100,6 +100,9 @@ both of its sides were measured in turn, within the same run.
 - Two of these cannot be had away: the call of the bare minimum is handed out with the answer to
   its workflow task, which Temporal does on one task queue only, while a page has a queue of its
   own so that nothing that hangs delays it; and more is done at the same time, on the same cores.
+- *From a freeze* is measured with scripted changes, one after the other in every incident, by a
+  worker in the process that measures: *unannounced* are changes that began although the answer to
+  whoever froze had not named them as being finished first.
 - Nothing but PagerDuty and Slack is set up, so every other probe says at once that it is not
   configured, and people are called: for a burst that is the worst case, three messages more.
 """

@@ -13,7 +13,7 @@ from temporalio.api.enums.v1 import EventType, PendingActivityState
 from temporalio.service import RPCError
 
 from activities.record import Phase, StepState
-from deploy.gameday.day import ENGINEER
+from deploy.gameday.outside import ENGINEER
 from deploy.gameday.scenarios import SCENARIOS
 from starters.acting import NotTaken, act
 from starters.finding import NoWorker, record_of

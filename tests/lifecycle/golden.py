@@ -74,6 +74,29 @@ async def a_question_stands_open(town: Town, world: World) -> Story:
 
 
 @golden
+async def an_approval_is_void_and_two_people_approve_what_is_asked_anew(
+    town: Town, world: World
+) -> Story:
+    world.library = library(drill(scale(asks=ASKS)))
+    world.cures = {"processes.scale": True}
+    world.answers["slack.open_channel"] = lambda order: {"channel_id": "C0OWN", "name": "inc-1"}
+    world.answers["slack.announce"] = world.answers["slack.post_entry"]
+    policy = QUICK.model_copy(update={"two_people": ("processes.scale",), "own_channel": True})
+    opened = alert("HighDrill", severity="critical")
+    story = await town.fire(opened, policy=policy, world=world)
+    for times in range(2):
+        record = await story.until(
+            lambda r, times=times: len(r.questions) == times and r.question is not None
+        )
+        # First it changes while it is asked about, then it stays as it was shown.
+        world.replicas += 1 - times
+        for person in ("dana", "lee"):
+            await story.act("approve", by=person, question=record.question.id)
+    await story.until(lambda r: r.phase is Phase.VERIFYING)
+    return await ended(story)
+
+
+@golden
 async def nobody_answers(town: Town, world: World) -> Story:
     story = await fire(town, world, "NobodyWroteIt")
     await story.until(lambda r: r.phase is Phase.WATCHING)

@@ -120,6 +120,22 @@ async def test_of_two_people_at_once_one_decides_and_the_other_hears_who_it_was(
     assert "Not done" not in next(iter(heard.values()))
 
 
+async def test_of_two_who_stop_at_once_the_second_hears_whom_they_took_it_from(
+    slack, asking: Story
+):
+    message = root(slack, asking)
+
+    await asyncio.gather(
+        *(slack.press(message.ts, "stop", user=user) for user in ("U0DANA", "U0LEE"))
+    )
+
+    heard = {"dana": await hears(slack, "U0DANA"), "lee": await hears(slack, "U0LEE")}
+    owner = (await asking.record()).people.taken_over_by
+    [other] = {"dana", "lee"} - {owner}
+    assert f"you have it from {other}: no further step" in heard[owner]
+    assert "you have it: no further step" in heard[other]
+
+
 async def test_a_double_click_decides_once_and_pages_one_level(slack, asking: Story):
     shown = root(slack, asking, shown="0")
 

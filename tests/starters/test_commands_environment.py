@@ -7,10 +7,15 @@ import uuid
 import pytest
 from typer.testing import CliRunner
 
+from activities.autonomy import Earning, WhichLevel, ledger_id
+from activities.words import Risk
 from deploy.console import console
 from starters.session import Exit
 from tests.starters.test_commands import working
+from workflows.autonomy import Autonomy
+from workflows.efforts import Queue
 
+STEP = "processes.scale@pravado-api"
 WHY = "moving the database by hand"
 
 
@@ -96,3 +101,59 @@ async def test_who_may_not_is_refused_and_nothing_is_frozen(run, somewhere, live
     words = ("unfreeze", "--environment", somewhere, "--as", "mallory")
     assert "does not have the responder role" in await run(*words, expect=Exit.REFUSED)
     assert "say why" in await run("freeze", "--why", " ", "--as", "ana", expect=Exit.USAGE)
+
+
+async def test_the_week_is_told_without_a_worker(run, somewhere, live, tmp_path):
+    await run("freeze", "--why", WHY, "--environment", somewhere, "--as", "ana")
+    async with working(live.client, tmp_path):
+        said = await run(
+            "start", "SomethingOdd", "--service", f"svc-{somewhere}", "--why", "odd",
+            "--environment", somewhere, "--as", "ana", "--json",
+        )  # fmt: skip
+        incident = json.loads(said)["incident"]
+        await run("note", incident, "restarted the router", "--as", "ana")
+        await run("resolve", incident, "--why", "router was off", "--as", "ana")
+        await live.client.get_workflow_handle(incident).cancel()
+        await asyncio.wait_for(live.client.get_workflow_handle(incident).result(), 30)
+
+    for _ in range(100):
+        week = json.loads(await run("summary", "--week", "--environment", somewhere, "--json"))
+        if week["incidents"]:
+            break
+        await asyncio.sleep(0.1)
+    [told] = week["incidents"]
+    assert told["how"] == "resolved by a person: router was off"
+    assert "ana: restarted the router" in told["people"]
+    shown = await run("summary", "--days", "1", "--environment", somewhere)
+    assert "people: ana: restarted the router" in shown
+
+
+async def test_what_steps_have_earned_is_listed_and_promoted(run, somewhere, live, tmp_path):
+    words = ("--environment", somewhere)
+    await run("freeze", "--why", WHY, *words, "--as", "ana")
+    assert "No step is known yet" in await run("autonomy", *words)
+    async with working(live.client, tmp_path):
+        await seen(live.client, somewhere)
+        listed = json.loads(await run("autonomy", *words, "--json"))
+        assert not listed["enabled"]
+        assert listed["steps"][STEP]["level"] == "ask"
+        assert STEP in await run("autonomy", *words)
+        refused = ("autonomy", "promote", STEP, *words, "--as", "ana")
+        assert "may not decide about reversible steps" in await run(*refused, expect=Exit.REFUSED)
+        assert "ask is now propose" in await run(
+            "autonomy", "demote", STEP, *words, "--why", "it hurts", "--as", "ana"
+        )
+        assert "it hurts (ana)" in await run("autonomy", *words)
+    assert "No worker answer" in await run("autonomy", *words, expect=Exit.NO_ANSWER)
+    await live.client.get_workflow_handle(ledger_id(somewhere)).terminate("the test is over")
+
+
+async def seen(client, somewhere):
+    """A step that an incident has asked about."""
+    ask = WhichLevel(
+        environment=somewhere, step=STEP, risk=Risk.REVERSIBLE, earning=Earning(enabled=True)
+    )
+    handle = await client.start_workflow(
+        Autonomy.run, args=[None], id=ledger_id(somewhere), task_queue=Queue.INCIDENTS
+    )
+    await handle.execute_update(Autonomy.level, ask)

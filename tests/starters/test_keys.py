@@ -1,9 +1,11 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from activities.people import Question
 from activities.record import Phase
 from activities.words import Risk
-from starters.keys import Keys, Wanted
+from starters.keys import Keys, Stage, Wanted
 from tests import records
 from tests.records import after
 from workflows.acts import ActKind
@@ -162,3 +164,17 @@ def test_q_leaves():
     keys.press("q", incident())
 
     assert keys.over
+
+
+@given(st.lists(st.text(alphabet="ynahtbemrq es\r\x1b\x7fX", min_size=1, max_size=4)))
+def test_whatever_is_typed_approves_only_by_the_word(chunks):
+    record, keys = incident(question=asking()), Keys("ana")
+
+    for chunk in chunks:
+        stage, before = keys.stage, keys.line(record)
+        act = keys.press(chunk, record)
+        keys.choices(record)
+        if act is not None and act.kind is ActKind.APPROVE:
+            written = before.partition("Enter: ")[2].partition("▌")[0] + chunk
+            assert stage is Stage.SWEARING
+            assert "\x7f" in chunk or written.strip().lower().startswith("yes")

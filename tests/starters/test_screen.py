@@ -112,9 +112,9 @@ def test_the_open_question_shows_its_exact_effect_and_when_it_means_no():
 
     for text in (
         "Restart the 5 API instances, one at a time?  [disruptive]",
-        "exactly: 5 instances, one at a time",
-        "order: processes.restart pravado-api",
-        "undone by: nothing to undo",
+        "5 instances, one at a time",
+        "processes.restart pravado-api",
+        "undo: nothing to undo",
         "2 people must approve; so far: nobody yet",
         "no answer within 1:05 means no",
     ):
@@ -149,3 +149,12 @@ def test_the_newest_of_the_past_is_on_the_screen_however_small_it_is():
     lines = shown(screen.live(record, NOW, "", terminal(height=30))).splitlines()
 
     assert record.timeline[-1].text[:20] in lines[-1]
+
+
+def test_what_is_asked_comes_first():
+    record = records.taken_over()
+    record.asks = "Approve or reject"
+
+    lines = shown(screen.live(record, NOW, "", terminal())).splitlines()
+
+    assert any("Approve or reject" in line for line in lines[:6])

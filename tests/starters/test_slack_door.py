@@ -1,5 +1,6 @@
 """Who is let in at Slack's door: what Slack has signed, lately, and of a bearable size."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -14,11 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from starlette.requests import Request
 
+from activities.buttons import Pressed, Target
+from deploy.local.processes import free_port
 from starters.door import application
 from starters.requests import Refusal
 from starters.slack_door import MOST_BODY_BYTES, PATH
 from starters.slack_signature import REPLAY_SECONDS, verify
-from tests.starters.workspace import SIGNING_SECRET, chosen
+from tests.starters.workspace import SIGNING_SECRET, chosen, post, workspace
+from workers.connection import connect
+from workers.sections import CodecSettings
 from workers.slack_settings import SlackSettings
 
 VECTOR = json.loads(
@@ -190,3 +195,24 @@ async def test_no_signed_body_whatever_it_is_is_an_error_of_ours(door, sent):
     answer = await door.post(PATH, content=body, headers=signed(body, kind=kind))
 
     assert answer.status_code < 500, answer.text
+
+
+async def test_with_temporal_away_a_person_hears_that_nothing_was_recorded_as_far_as_is_known(
+    monkeypatch,
+):
+    monkeypatch.setenv("TEMPORAL_ADDRESS", f"127.0.0.1:{free_port()}")
+    client = await connect(CodecSettings(), role="door", lazy=True)
+    target = Target("APIDown-api-0a1b2c3d", "01997c2e-6a1f-7d0e-9b57-2f0c5b7a9e11")
+    async with workspace(client) as slack:
+        message = post(slack, (Pressed.ACKNOWLEDGE,), target)
+
+        pressed = await slack.press(message.ts, "acknowledge", user="U0DANA")
+        listed = await slack.command("list", user="U0DANA")
+        noted = await slack.say("note: it", thread_ts=message.ts, user="U0LEE")
+
+        assert pressed == HTTPStatus.OK
+        assert listed.taken
+        for user in ("U0DANA", "U0LEE"):
+            while not any("Not recorded as far as is known" in s for s in slack.state.told(user)):
+                await asyncio.sleep(0.01)
+        assert noted.taken, "at the last of its tries it is told, and asked for no more"

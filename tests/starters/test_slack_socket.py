@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx
 import pytest
 
 import starters.slack_socket as socket_module
@@ -152,3 +153,21 @@ async def test_a_token_that_slack_refuses_is_said_and_leaves_the_other_doors_ope
         while "Slack refuses Socket Mode" not in caplog.text:
             await asyncio.sleep(0.01)
     assert "not_allowed_token_type" in caplog.text
+
+
+async def test_a_person_at_the_stand_ins_page_presses_types_and_reads(slack):
+    message = post(slack, (Pressed.RESOLVE,), NOWHERE)
+    slack.person = "U0DANA"
+    async with httpx.AsyncClient(base_url=slack.url, follow_redirects=True) as page:
+        pressed = {"pressed": f"{message.ts} resolve"}
+        assert "A window is open" in (await page.post("/_standin/press", data=pressed)).text
+        assert "Why is it over?" in (await page.get("/write")).text
+        await page.post("/write/window", data={"reason": "it was rain"})
+        assert "There is no open incident" in await hears(slack, "U0DANA")
+        help_ = (await page.post("/write/command", data={"text": "help"})).text
+        assert "<code>/incident list</code>" in help_
+        noted = await page.post("/write/message", data={"text": "<b>hello", "thread": message.ts})
+        assert noted.status_code == 200
+        shown = (await page.get("/")).text
+    assert "&lt;b&gt;hello" in shown
+    assert "Only U0DANA sees this" in shown

@@ -39,14 +39,6 @@ def test_samples_are_drawn_one_character_each(taken, drawn):
     assert views.sparkline([sample(good, value) for good, value in taken]) == drawn
 
 
-@pytest.mark.parametrize("width", [40, 100, 200])
-def test_an_incident_is_shown_at_any_width(width):
-    said = shown(views.live(records.restarted(), NOW, "no worker answers", screen(width)), width)
-
-    assert "no worker answers" in said
-    assert max(len(line) for line in said.splitlines()) <= width
-
-
 def test_what_comes_from_outside_commands_no_terminal_and_is_no_markup():
     evil = "[bold]x[/bold] \x1b]0;owned\x07 \x1b[2J"
 
@@ -55,21 +47,3 @@ def test_what_comes_from_outside_commands_no_terminal_and_is_no_markup():
     assert "\x1b" not in said
     assert "\x07" not in said
     assert "[bold]x" in said
-
-
-def test_what_is_asked_comes_first():
-    record = records.taken_over()
-    record.asks = "Approve or reject"
-
-    lines = shown(views.live(record, NOW, "", screen())).splitlines()
-
-    assert any("Approve or reject" in line for line in lines[:6])
-
-
-def test_the_newest_of_the_past_is_on_the_screen_however_small_it_is():
-    record = records.restarted()
-
-    lines = shown(views.live(record, NOW, "", screen(height=30))).splitlines()
-
-    assert len(lines) <= 30
-    assert record.timeline[-1].text[:20] in lines[-1]

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import signal
 import struct
 import termios
 import uuid
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 from deploy.console import console
 from deploy.local.responder import RESPONDER
-from tests.starters.test_commands import WHY, working
+from tests.starters.conftest import WHY, working
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -124,12 +125,20 @@ async def test_it_outlives_the_worker_and_ends_with_the_incident(watched, live, 
     await terminal.shows("responder show")
 
 
-async def test_ctrl_c_stops_watching_and_nothing_else(watched, live, tmp_path):
+@pytest.mark.parametrize(
+    ("signalled", "status"),
+    [
+        pytest.param(signal.SIGINT, 130, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, 0, id="an order to end"),
+        pytest.param(signal.SIGHUP, 0, id="a terminal that is closed"),
+    ],
+)
+async def test_a_signal_stops_watching_and_nothing_else(watched, live, tmp_path, signalled, status):
     terminal, process, handle = watched
     async with working(live.client, tmp_path):
         await terminal.shows("[a] acknowledge")
-        process.send_signal(2)
-        await asyncio.wait_for(process.wait(), 20)
+        process.send_signal(signalled)
+        assert await asyncio.wait_for(process.wait(), 20) == status
 
         assert (await handle.query("record"))["people"]["took_part"] == []
 

@@ -1,5 +1,6 @@
 """What the doctor says of our own servers: real ones, and with each right that can be missing."""
 
+import re
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ from workers.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = (ROOT / "deploy/prometheus/rules.yml").read_text()
+NAMED = re.findall(r"- (?:alert|record): (\S+)", RULES)
 USERS = (ROOT / "deploy/redis/users.acl").read_text()
 PASSWORD = "correct-horse-battery"
 
@@ -185,6 +187,24 @@ async def test_the_host_says_which_right_or_program_is_missing(tmp_path, answers
     assert found.todo[0].startswith(sentence)
 
 
+@pytest.mark.parametrize(
+    ("section", "begins"),
+    [
+        pytest.param({"host": {"deploy_log": "/srv/log"}}, "tail", id="the log of deployments"),
+        pytest.param({"disk": {"log_folder": "/var/log/x"}}, "env LC_ALL=C stat", id="the logs"),
+        pytest.param({"releases": {"root": "/srv/app"}}, "readlink", id="the releases"),
+    ],
+)
+async def test_the_host_says_which_path_cannot_be_read(tmp_path, section, begins):
+    async with scripted_host(tmp_path) as host:
+        host.answers = {**PRESENT, begins: (1, "", "Permission denied\n")}
+        sections = of_host(host, **section.get("host", {}))
+        found = await look(machines.HostCheck, **{**section, **sections})
+
+    [todo] = found.todo
+    assert "cannot be read there (Permission denied): RESPONDER_" in todo
+
+
 async def test_a_host_that_shows_another_key_is_not_entered(tmp_path):
     async with scripted_host(tmp_path) as host:
         port = host.server.get_port()
@@ -243,7 +263,7 @@ async def test_prometheus_without_rules_and_without_alertmanager_says_both(tmp_p
         found = await look(monitoring.PrometheusCheck, prometheus={"url": prometheus.url})
 
     assert found.state is State.WRONG
-    assert "29 of the 29 rules are not loaded" in found.todo[0]
+    assert f"{len(NAMED)} of the {len(NAMED)} rules are not loaded" in found.todo[0]
     assert "put deploy/prometheus/rules.yml under `rule_files:`" in found.todo[0]
     assert "Prometheus sends its alerts to no Alertmanager" in found.todo[1]
 
@@ -259,7 +279,7 @@ async def test_prometheus_with_its_rules_and_an_alertmanager_is_well(tmp_path):
         # It takes some seconds until it has found its Alertmanagers.
         found = await until(well, 30)
 
-    assert found.said == "answers; 29 rules are loaded"
+    assert found.said == f"answers; {len(NAMED)} rules are loaded"
 
 
 async def test_alertmanager_is_well_once_what_always_fires_is_there(tmp_path):

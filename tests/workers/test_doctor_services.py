@@ -12,6 +12,7 @@ from deploy.gameday.standins.anthropic import AnthropicStandIn
 from deploy.gameday.standins.expo import ExpoStandIn
 from deploy.gameday.standins.github import GitHubStandIn
 from deploy.gameday.standins.openai import OpenAIStandIn
+from deploy.gameday.standins.pagerduty import REST_TOKEN, PagerDutyStandIn, User
 from deploy.gameday.standins.sentry import SentryStandIn
 from deploy.gameday.standins.slack import SlackStandIn
 from deploy.gameday.standins.smtp import SmtpStandIn
@@ -121,6 +122,65 @@ async def test_a_channel_that_is_not_there_is_named(slack):
     found = await look(channels.SlackCheck, **section)
 
     assert "the channel C0NOWHERE (incidents) is not there, or it is private" in said(found)
+
+
+async def test_a_channel_of_its_own_needs_scopes_of_its_own(slack):
+    found = await look(channels.SlackCheck, **of_slack(slack), policy={"own_channel": True})
+
+    assert [todo.split()[2] for todo in found.todo] == [
+        "channels:manage",
+        "channels:join",
+        "usergroups:read",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("app_token", "people", "sentences"),
+    [
+        pytest.param("xapp-1-right", {"U0SAM": "sam"}, [], id="all is there"),
+        pytest.param("", {"U0SAM": "sam"}, [], id="by the door alone"),
+        pytest.param(
+            "xapp-1-wrong",
+            {"U0SAM": "sam"},
+            ["Slack opens no connection (not_allowed_token_type): switch Socket Mode on"],
+            id="another app-level token",
+        ),
+        pytest.param(
+            "", {}, ["nobody in Slack is known to us, so that nobody may act"], id="nobody"
+        ),
+    ],
+)
+async def test_acting_from_slack_needs_a_way_in_and_people(app_token, people, sentences):
+    async with SlackStandIn(TOKEN, app_token="xapp-1-right") as workspace:
+        more = {"signing_secret": "s" * 32, "app_token": app_token, "people": people}
+        found = await look(channels.SlackActsCheck, **of_slack(workspace, **more))
+
+        assert workspace.sockets.opened == 0
+    assert len(found.todo) == len(sentences)
+    assert all(todo.startswith(s) for todo, s in zip(found.todo, sentences, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("token", "on_call", "says"),
+    [
+        pytest.param(REST_TOKEN, [User("PDANA", "Dana Reyes")], "on-call: Dana Reyes", id="one"),
+        pytest.param(REST_TOKEN, [], "nobody is on call for on-call: look", id="nobody"),
+        pytest.param("another-secret", [], "needs a read-only key", id="another token"),
+    ],
+)
+async def test_pagerduty_says_who_is_on_call(token, on_call, says):
+    async with PagerDutyStandIn(["0" * 32]) as pagerduty:
+        pagerduty.on_call[("PPOLICY", 1)] = on_call
+        section = {
+            "api_token": token,
+            "api_url": pagerduty.url,
+            "escalation_policies": {"on_call": "PPOLICY"},
+        }
+        found = await look(channels.OnCallCheck, pagerduty=section)
+
+    assert says in said(found)
+    assert (found.state is State.OK) == bool(on_call)
+    assert "another-secret" not in said(found)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from activities.words import Severity
+from workers.settings import Settings
+from workers.summary_settings import SummarySettings
 from workflows.policy import Policy
 
 
@@ -59,3 +61,22 @@ def test_a_step_is_preapproved_by_its_activity_and_target():
 @pytest.mark.parametrize("named", ["destructive", "postgres.terminate", "switches.set@the API"])
 def test_two_people_are_asked_for_by_risk_by_step_or_by_step_and_target(named):
     assert Policy(two_people=[named]).two_people == (named,)
+
+
+def test_a_mode_of_an_alert_that_there_is_not_is_refused_by_its_name():
+    with pytest.raises(ValidationError, match="there is no procedure for HighLLMCosts"):
+        Settings(policy={"modes": {"HighLLMCosts": "observe", "HighLLMCost": "observe"}})
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        pytest.param({"weekday": "monday"}, "weekday", id="no weekday"),
+        pytest.param({"weekday": "mon", "at": ""}, "weekday needs at too", id="no time of day"),
+        pytest.param({"time_zone": "Berlin"}, "time_zone", id="no time zone"),
+        pytest.param({"to": ["nobody"]}, "to", id="no address"),
+    ],
+)
+def test_a_summary_that_could_not_be_sent_is_refused(given, says):
+    with pytest.raises(ValidationError, match=says):
+        SummarySettings(**given)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from activities.errors import Refused
 from activities.expo_api import ExpoApi
+from activities.on_call import AskOnCall, OnCall
 from activities.slack_api import SlackApi, slack_api
 from activities.slack_errors import SlackRefused
 from workers.checks.check import Check, Seen
@@ -18,6 +20,11 @@ _SCOPES = {
     "channels:read": "to see its channels",
     "channels:history": "to find its own message again when an answer was lost",
     "files:write": "to show charts",
+}
+_OWN_CHANNEL = {
+    "channels:manage": "to open a channel for an incident, and to invite people there",
+    "channels:join": "to come into that channel again",
+    "usergroups:read": "to invite a group",
 }
 _PRIVATE = {"groups:read": "channels:read", "groups:history": "channels:history"}
 """Of a private channel, in the place of another."""
@@ -52,9 +59,86 @@ class SlackCheck(Check):
                     private |= is_private
                     lacks += wrong
         if scopes:
-            lacks = [*_missing(scopes, private=private), *lacks]
+            own = self.settings.policy.own_channel
+            lacks = [*_missing(scopes, private=private, own_channel=own), *lacks]
         named = ", ".join(f"#{role}" for role in section.channels)
         return Seen(f"{who.get('user') or 'a bot'} in {who.get('team')}; {named}", tuple(lacks))
+
+
+class SlackActsCheck(Check):
+    """Whether people can act from Slack: a way in, and who is who."""
+
+    name = "acts from Slack"
+    setting = variable("slack", "signing_secret")
+    without = "Slack only shows"
+
+    @property
+    def configured(self) -> bool:
+        """Whether presses and commands are taken."""
+        return self.settings.slack.takes_acts
+
+    async def look(self) -> Seen:
+        """Ask for a connection where we open it, and never use it."""
+        section = self.settings.slack
+        lacks: list[str] = []
+        if section.app_token.get_secret_value():
+            async with slack_api(section.app_token, url=section.base_url) as api:
+                try:
+                    await api.call("apps.connections.open", {})
+                except SlackRefused as refused:
+                    setting = variable("slack", "app_token")
+                    lacks.append(
+                        f"Slack opens no connection ({refused.code}): switch Socket Mode on, and "
+                        f"give {setting} the scope connections:write"
+                    )
+        if not section.people:
+            lacks.append(
+                f"nobody in Slack is known to us, so that nobody may act from there: "
+                f"{variable('slack', 'people')}"
+            )
+        way = "over a connection of ours" if section.app_token.get_secret_value() else "at the door"
+        return Seen(f"{way}; {len(section.people)} people are known", tuple(lacks))
+
+
+class OnCallCheck(Check):
+    """Whether PagerDuty says who is on call, and whether somebody is."""
+
+    name = "who is on call"
+    setting = variable("pagerduty", "api_token")
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a key of the REST API."""
+        return bool(self.settings.pagerduty.api_token.get_secret_value())
+
+    async def look(self) -> Seen:
+        """Ask for each level that has a policy there."""
+        section = self.settings.pagerduty
+        levels = tuple(section.policies)
+        if not levels:
+            return Seen("", (f"no level is known there: {_POLICIES} names their policies",))
+        asked = OnCall(
+            self.http,
+            section.api_token,
+            section.policies,
+            names=section.names,
+            url=section.api_url,
+        )
+        try:
+            names = (await asked.on_call(AskOnCall(levels=levels))).names
+        except Refused as refused:
+            needs = f"{self.setting} needs a read-only key of the REST API"
+            return Seen("", (f"{refused.message}; {needs}",))
+        lacks = [
+            f"nobody is on call for {level}: look at its policy there, and at {_POLICIES}"
+            for level in levels
+            if not names.get(level)
+        ]
+        told = "; ".join(f"{level}: {', '.join(names.get(level, ()))}" for level in levels)
+        return Seen(told, tuple(lacks))
+
+
+_POLICIES = variable("pagerduty", "escalation_policies")
 
 
 class PagerDutyCheck(Check):
@@ -95,7 +179,8 @@ class ExpoCheck(Check):
     def configured(self) -> bool:
         """Whether there is anything to send with or to."""
         section = self.settings.expo
-        return bool(section.phones) or bool(section.access_token.get_secret_value())
+        secrets = (section.access_token, section.test_phone)
+        return bool(section.phones) or any(each.get_secret_value() for each in secrets)
 
     async def look(self) -> Seen:
         """Ask for the receipt of a message that was never sent."""
@@ -126,10 +211,10 @@ class EmailCheck(Check):
         return Seen(f"{section.host}:{section.port} lets us in {how} ({section.security})")
 
 
-def _missing(scopes: Iterable[str], *, private: bool) -> list[str]:
+def _missing(scopes: Iterable[str], *, private: bool, own_channel: bool) -> list[str]:
     """Name the scopes that a token needs, and this one has not."""
     there = set(scopes)
-    wanted = dict(_SCOPES)
+    wanted = _SCOPES | (_OWN_CHANNEL if own_channel else {})
     if private:
         wanted |= {name: _SCOPES[like] for name, like in _PRIVATE.items()}
     return [

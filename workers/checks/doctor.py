@@ -6,10 +6,18 @@ import asyncio
 
 import httpx
 
-from workers.checks.channels import EmailCheck, ExpoCheck, PagerDutyCheck, SlackCheck
+from workers.checks.channels import (
+    EmailCheck,
+    ExpoCheck,
+    OnCallCheck,
+    PagerDutyCheck,
+    SlackActsCheck,
+    SlackCheck,
+)
 from workers.checks.check import Check, Diagnosis, examined
 from workers.checks.machines import HostCheck, KubernetesCheck, Pm2Check
 from workers.checks.monitoring import AlertmanagerCheck, DoorCheck, PrometheusCheck
+from workers.checks.people import PagerDutyWebhookCheck
 from workers.checks.platform import (
     ApiCheck,
     ApprovalsCheck,
@@ -38,7 +46,10 @@ CHECKS: tuple[type[Check], ...] = (
     PrometheusCheck,
     AlertmanagerCheck,
     SlackCheck,
+    SlackActsCheck,
     PagerDutyCheck,
+    PagerDutyWebhookCheck,
+    OnCallCheck,
     ExpoCheck,
     EmailCheck,
     ApprovalsCheck,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
-from activities import commands
+from activities import commands, host_commands
 from activities.errors import Failed, Refused
 from activities.pm2 import Pm2
-from activities.ssh import Session
+from activities.ssh import Command, Session
 from workers import clients
 from workers.checks.check import Check, Seen
 from workers.kubernetes_parts import KUBERNETES, PM2, cluster
@@ -40,6 +40,9 @@ class HostCheck(Check):
                 for program in _programs(self.settings)
                 if (await session.run(commands.where(program))).status
             ]
+            for what, setting, command in _read(self.settings):
+                if (ran := await session.run(command)).status:
+                    lacks.append(f"{what} cannot be read there ({ran.said}): {setting}")
             units = [await _unit(session, unit, section.user) for unit in section.units]
         named = f"{section.user} is let in; may restart {', '.join(section.units)}"
         none = f"{section.user} is let in; no service is named in {variable('host', 'units')}"
@@ -106,6 +109,19 @@ _ROLES = "deploy/kubernetes/platform"
 def _programs(settings: Settings) -> tuple[str, ...]:
     asked = (*_PROGRAMS, *(("pm2",) if settings.processes.kind == PM2 else ()))
     return (*asked, *(("pg_isready",) if settings.reach.database_host else ()))
+
+
+def _read(settings: Settings) -> list[tuple[str, str, Command]]:
+    """List what is read there by its path: how it is called, its setting, and how it is read."""
+    log, folder, root = settings.host.deploy_log, settings.disk.log_folder, settings.releases.root
+    found = []
+    if log:
+        found.append((log, variable("host", "deploy_log"), commands.deployments(log, 1)))
+    if folder:
+        found.append((folder, variable("disk", "log_folder"), host_commands.kind_of_file(folder)))
+    if root:
+        found.append((root, variable("releases", "root"), commands.current_release(root)))
+    return found
 
 
 async def _unit(session: Session, unit: str, user: str) -> str:

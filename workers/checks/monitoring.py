@@ -16,7 +16,7 @@ from workers import clients
 from workers.checks.check import Check, Seen
 from workers.sections import PrometheusSettings
 from workers.settings import variable
-from workflows.rules import WATCHDOG, recordings, rules
+from workflows.rules import PAGE_NOT_PROVEN, WATCHDOG, recordings, rules
 
 _RULES = "deploy/prometheus/rules.yml"
 _MOST_NAMED = 5
@@ -138,7 +138,8 @@ def _rules(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _lacking(loaded: Mapping[str, str]) -> list[str]:
-    wanted = [*(each.record for each in recordings()), *(each.alert for each in rules()), WATCHDOG]
+    ours = (WATCHDOG, PAGE_NOT_PROVEN)
+    wanted = [*(each.record for each in recordings()), *(each.alert for each in rules()), *ours]
     lacks = [name for name in wanted if name not in loaded]
     named = ", ".join(lacks[:_MOST_NAMED])
     more = f" and {len(lacks) - _MOST_NAMED} more" if len(lacks) > _MOST_NAMED else ""

@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument(
         "--routing-key", action="append", help=f"one that exists; may be repeated ({ROUTING_KEY})"
     )
+    parser.add_argument("--app-token", default="", help="the app's token: speaks Socket Mode")
     parser.add_argument("--door", help="where presses of buttons go")
     parser.add_argument("--signing-secret", default="stand-in", help="what they are signed with")
     asyncio.run(_serve(parser.parse_args()))
@@ -41,7 +42,11 @@ async def _serve(asked: argparse.Namespace) -> None:
     async with contextlib.AsyncExitStack() as stack:
         slack = await stack.enter_async_context(
             SlackStandIn(
-                asked.token, door=door, port=asked.slack_port, data=data and data / "slack.json"
+                asked.token,
+                app_token=asked.app_token,
+                door=door,
+                port=asked.slack_port,
+                data=data and data / "slack.json",
             )
         )
         pagerduty = await stack.enter_async_context(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import itertools
@@ -52,13 +53,20 @@ class Hook:
 
     url: str
     secrets: Sequence[str] = field(repr=False)
-    http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=5.0))
+    http: httpx.AsyncClient | None = None
 
     async def send(self, payload: Mapping[str, Any]) -> int:
-        """Deliver once, and give back the answer's status."""
+        """Deliver once, and give back the answer's status; 0 where there was none."""
         body = json.dumps(payload).encode()
-        answer = await self.http.post(self.url, content=body, headers=signed(body, self.secrets))
-        return answer.status_code
+        async with contextlib.AsyncExitStack() as stack:
+            http = self.http
+            if http is None:
+                http = await stack.enter_async_context(httpx.AsyncClient(timeout=5.0))
+            try:
+                answer = await http.post(self.url, content=body, headers=signed(body, self.secrets))
+            except httpx.HTTPError:
+                return 0
+            return answer.status_code
 
 
 def signed(body: bytes, secrets: Sequence[str]) -> dict[str, str]:

@@ -25,6 +25,7 @@ from deploy.gameday.standins.slack_page import page
 from deploy.gameday.standins.slack_people import PeopleOfSlack
 from deploy.gameday.standins.slack_socket import Sockets
 from deploy.gameday.standins.slack_state import Channel, Message, Objection, State
+from deploy.gameday.standins.slack_writing import Writing
 
 CHANNELS = {"incidents": "C0INCIDENTS", "engineering": "C0ENGINEERING"}
 SCOPES = ("channels:history", "channels:read", "chat:write", "files:write")
@@ -42,6 +43,7 @@ class SlackStandIn(StandIn):
         token: str,
         *,
         app_token: str = "",
+        person: str = "U0SAM",
         channels: Mapping[str, str] | None = None,
         door: Door | None = None,
         port: int = 0,
@@ -49,10 +51,12 @@ class SlackStandIn(StandIn):
     ) -> None:
         """Take the bot's token, the channels (name to id) and where presses go; see `StandIn`.
 
-        With the app's token it speaks Socket Mode, and what people do goes by it.
+        With the app's token it speaks Socket Mode, and what people do goes by it. *person* is who
+        looks at the page.
         """
         super().__init__(port=port, data=data)
         self.sockets = Sockets() if app_token else None
+        self.person = person
         self._app_token = app_token
         self._door = door
         self._token = token
@@ -144,6 +148,7 @@ class SlackStandIn(StandIn):
             Route("/files/{file}", self._file),
             Route("/actions/{team}/{ticket}", self._answered, methods=["POST"]),
             *([WebSocketRoute("/link", self.sockets.serve)] if self.sockets else []),
+            *Writing(self).routes(),
             Route("/_standin/press", self._press, methods=["POST"]),
             Route("/_standin/state", self._look),
             Route("/_standin/duplicates", self._count),
@@ -224,7 +229,7 @@ class SlackStandIn(StandIn):
         sent = dict(parse_qsl((await request.body()).decode()))
         ts, _, action = sent.get("pressed", "").partition(" ")
         try:
-            status = await self.press(ts, action, user=sent.get("user", "U0SAM"))
+            status = await self.press(ts, action, user=sent.get("user", self.person))
         except (LookupError, ValueError) as nothing:
             return PlainTextResponse(str(nothing), status_code=404)
         if status != 200:

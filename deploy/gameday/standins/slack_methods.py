@@ -14,6 +14,7 @@ from deploy.gameday.standins.slack_rules import (
     wrong_view,
 )
 from deploy.gameday.standins.slack_state import (
+    BOT,
     Channel,
     File,
     Message,
@@ -23,7 +24,6 @@ from deploy.gameday.standins.slack_state import (
     Window,
 )
 
-BOT = "U0RESPONDER"
 TRIGGER_SECONDS = 3.0
 
 Body = dict[str, Any]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploy.gameday.standins.slack_state import Channel, Message, State
+from deploy.gameday.standins.slack_state import BOT, Channel, Message, State
 
 _STYLE = Path(__file__).with_name("slack_page.css").read_text()
 _TOKEN = re.compile(r"<([^<>]+)>")
@@ -34,12 +34,25 @@ def page(state: State, duplicates: dict[str, int]) -> str:
             f"<li>{count} times {html.escape(key)}</li>" for key, count in duplicates.items()
         )
         alarm = f"<section class=alarm><b>Posted more than once</b><ul>{said}</ul></section>"
+    again = "<meta http-equiv=refresh content=3>"
+    whispers = "".join(
+        f"<p><i>Only {html.escape(each.user)} sees this:</i> {mrkdwn(each.text)}</p>"
+        for each in state.whispers[-3:]
+    )
+    seen = f"<section class=context>{whispers}</section>" if whispers else ""
+    asked = any(each.open for each in state.windows)
+    write = "A window is open: fill it in" if asked else "Write a command or a note"
+    link = f"<section><p><a href=/write>{write}</a></p></section>"
+    return f"{head('Slack (stand-in)', again)}{alarm}{link}{seen}{''.join(shown)}"
+
+
+def head(title: str, more: str = "") -> str:
+    """Begin a page."""
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width, initial-scale=1'>"
-        "<meta http-equiv=refresh content=3><title>Slack (stand-in)</title>"
-        f"<style>{_STYLE}</style><body><header>Pravado <small>a stand-in for Slack</small></header>"
-        f"{alarm}{''.join(shown)}"
+        f"{more}<title>{title}</title><style>{_STYLE}</style>"
+        "<body><header>Pravado <small>a stand-in for Slack</small></header>"
     )
 
 
@@ -56,7 +69,13 @@ def _channel(channel: Channel, messages: list[Message]) -> str:
 def _message(message: Message, replies: list[Message]) -> str:
     edited = " <em>(edited)</em>" if message.history else ""
     when = datetime.fromtimestamp(float(message.ts), UTC).strftime("%H:%M:%S")
-    head = f"<div class=who><b>Incident Responder</b> <i class=app>APP</i> {when} UTC{edited}</div>"
+    ours = message.user == BOT
+    name = (
+        "Incident Responder</b> <i class=app>APP</i>"
+        if ours
+        else f"{html.escape(message.user)}</b>"
+    )
+    who = f"<div class=who><b>{name} {when} UTC{edited}</div>"
     if message.deleted:
         body = "<p class=none>This message was deleted.</p>"
     else:
@@ -69,7 +88,10 @@ def _message(message: Message, replies: list[Message]) -> str:
     thread = "".join(_message(reply, []) for reply in replies)
     count = f"<div class=count>{len(replies)} replies</div>" if replies else ""
     below = f"<div class=thread>{count}{thread}</div>" if replies else ""
-    return f"<article><div class=face>IR</div><div class=body>{head}{body}{below}</div></article>"
+    return (
+        f"<article><div class=face>{'IR' if ours else html.escape(message.user[2:4])}</div>"
+        f"<div class=body>{who}{body}{below}</div></article>"
+    )
 
 
 def _blocks(ts: str, blocks: Iterable[dict[str, Any]]) -> Iterable[str]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+BOT = "U0RESPONDER"
+
 
 class Objection(Exception):
     """A business error: HTTP 200, ok false, and a code."""

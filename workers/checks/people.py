@@ -1,0 +1,29 @@
+"""Looks at whether PagerDuty can tell us what people do there."""
+
+from __future__ import annotations
+
+from workers.checks.check import Check, Seen
+from workers.settings import variable
+
+
+class PagerDutyWebhookCheck(Check):
+    """Whether what people do in PagerDuty can be heard."""
+
+    name = "PagerDuty's webhook"
+    setting = variable("pagerduty", "webhook_secrets")
+    without = "what people do in PagerDuty is not heard"
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a secret that it signs with."""
+        return bool(self.settings.pagerduty.webhook_secrets)
+
+    async def look(self) -> Seen:
+        """Look at the settings: only an event of PagerDuty's proves that it reaches the door."""
+        section = self.settings.pagerduty
+        count = len(section.webhook_secrets)
+        said = f"{count} secret{'s' if count > 1 else ''}, {len(section.people)} people known"
+        if section.people:
+            return Seen(f"{said}; `responder doctor --page` proves the way back")
+        people = variable("pagerduty", "people")
+        return Seen(said, (f"nobody's word counts that comes from there: {people}",))
