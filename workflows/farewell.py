@@ -12,6 +12,7 @@ from workflows.case import Case, why
 from workflows.channels import Lane
 from workflows.deadlines import until
 from workflows.post_incident import Aftermath, PostIncident
+from workflows.public_word import owed
 from workflows.reconciliation import Reconciliation
 from workflows.renewing import Renewal
 
@@ -85,6 +86,7 @@ class Farewell:
         entrusted = self._unsent()
         after = Aftermath(record=record.model_copy(deep=True), policy=case.policy)
         record.slack.dirty = False
+        record.public.shown = owed(record) or record.public.shown
         try:
             await workflow.start_child_workflow(
                 PostIncident.run,

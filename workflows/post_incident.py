@@ -19,6 +19,7 @@ from workflows.channels import raise_bugs
 from workflows.deadlines import until
 from workflows.lanes import lanes
 from workflows.policy import Policy
+from workflows.public_word import owed
 
 _REMIND_EVERY = timedelta(hours=24)
 _REMIND_AT_MOST = 7
@@ -54,6 +55,7 @@ class Aftermath(Order):
             (not slack.off and (slack.unsent or slack.dirty))
             or (not pagerduty.off and pagerduty.unsent)
             or record.phone_receipts
+            or owed(record)
         )
         stale = record.resolution is not None and record.resolution.how in _NOTHING_LEARNT
         return unsent or (
@@ -129,6 +131,7 @@ class PostIncident:
     def reopened(self) -> None:
         """Leave the root message to the incident: what we know of it is past."""
         self._case.record.slack.dirty = False
+        self._case.record.public.shown = "resolved"
 
     @workflow.query(description="What people still owe")
     def owed(self) -> list[FollowUp]:

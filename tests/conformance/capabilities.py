@@ -30,6 +30,7 @@ from activities.pagerduty import Follow, Page, PagerDuty
 from activities.pages import BuildLog, Pages, PagesBefore, RollBackPages
 from activities.pages_project import Project
 from activities.phones import AskReceipts, PagePhones, Phones, PhoneTicket
+from activities.public_page import PublicPage, Publish, Published
 from activities.sentry import NewestIssues, Sentry, SlowTransactions
 from activities.slack import Announce, PostEntry, PostRoot, Slack, UpdateEntry, UpdateRoot
 from activities.slack_api import slack_api
@@ -109,6 +110,15 @@ async def _status_page(url: str) -> AsyncIterator[Call]:
     async with httpx.AsyncClient() as client:
         pages = StatusPages(client, {"openai": url}, seconds=SECONDS)
         yield lambda: pages.status(StatusOf(provider="openai"))
+
+
+_PUBLISH = Publish(key="i/1", name="The API is down", body="We are working on it.")
+
+
+@contextlib.asynccontextmanager
+async def _public_page(url: str, make: Callable[[PublicPage], Call]) -> AsyncIterator[Call]:
+    async with httpx.AsyncClient() as client:
+        yield make(PublicPage(client, "page1", SecretStr(SECRET), url=url, seconds=SECONDS))
 
 
 @contextlib.asynccontextmanager
@@ -290,6 +300,17 @@ CAPABILITIES: tuple[Capability, ...] = (
         lambda url: _kubernetes(url, lambda cluster: lambda: cluster.set_replicas(3, "7")),
     ),
     Capability("status_pages.status", "reads", _status_page),
+    Capability(
+        "public_page.publish.read",
+        "reads",
+        lambda url: _public_page(url, lambda page: lambda: page.publish_read(_PUBLISH)),
+        lists=True,
+    ),
+    Capability(
+        "public_page.publish",
+        "posts",
+        lambda url: _public_page(url, lambda page: lambda: page.publish(_PUBLISH, Published())),
+    ),
     Capability("github.deployments", "reads", _github, timedelta(minutes=1), lists=True),
     Capability("sentry.issues", "reads", _sentry_issues, lists=True),
     Capability("sentry.slow_transactions", "reads", _sentry_transactions),
