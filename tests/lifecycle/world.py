@@ -370,6 +370,9 @@ def _now() -> str:
 class Town(Neighbourhood):
     """Workers on a Temporal server, and a world of its own for each of the incidents there."""
 
+    posts: Sequence[Callable[..., Any]] = ()
+    """Activities that post for real, where there is something to post to."""
+
     def __init__(self, env: WorkflowEnvironment) -> None:
         self.env = env
         self.usual = self.library = library(*PROCEDURES, *DRILLS)
@@ -408,6 +411,8 @@ class Town(Neighbourhood):
 
     def _start(self, queue: Queue) -> None:
         own: dict[str, Any] = {"activities": [self.anything]}
+        if queue is Queue.MESSAGES:
+            own["activities"] = [self.anything, *self.posts]
         if queue is Queue.INCIDENTS:
             own = {
                 "workflows": [Incident, PostIncident, Coordinator, Autonomy, WeeklySummary],
