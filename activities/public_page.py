@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, ValidationError
 from temporalio import activity
 
 from activities.changes import attempt
-from activities.errors import Gone, Unavailable
+from activities.errors import Ambiguous, Gone, Unavailable
 from activities.web import Answered
 from activities.web import Web as Asking
 from activities.words import Answer, Done, Name, Order
@@ -165,6 +165,11 @@ class PublicPage:
         )
         if answer.status not in _CREATED:
             raise self._web.refused(answer, _said(answer), writes=True)
+        try:
+            _Incident.model_validate(answer.json(_SYSTEM))
+        except (ValidationError, Unavailable):
+            said = f"{_SYSTEM} answered {answer.status}, but not with the incident"
+            raise Ambiguous(said) from None
 
 
 def _said(answer: Answered) -> str:
