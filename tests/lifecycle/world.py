@@ -237,11 +237,7 @@ class World:
     def _on_coordination__take_turn(self, ask: Any) -> Any:
         return {"granted": True}
 
-    def _on_coordination__give_back(self, done: Any) -> Any:
-        return {}
-
-    def _on_incidents__open(self, ask: Any) -> Any:
-        return {}
+    _on_incidents__open = _on_coordination__give_back = _on_incidents__earlier
 
     def _on_alertmanager__open_alerts(self, ask: dict[str, Any]) -> Any:
         alerts = [
