@@ -34,15 +34,19 @@ def outside_looks(
 
 
 def _own_page(parts: Parts, settings: Settings, http: httpx.AsyncClient) -> None:
-    own = settings.status_pages.own
-    if not own.page:
+    if settings.status_pages.own.page:
+        parts.add(own_page(settings, http), queue=Queue.CHANGES)
+    else:
         setting = variable("status_pages", "own", "page")
-        parts.lack("the status page", setting, PublicPage, queue=Queue.CHANGES)
-        return
-    page = PublicPage(
+        parts.lack("our status page", setting, PublicPage, queue=Queue.CHANGES)
+
+
+def own_page(settings: Settings, http: httpx.AsyncClient) -> PublicPage:
+    """Make the way to our own status page."""
+    own = settings.status_pages.own
+    return PublicPage(
         http, own.page, own.token, components=own.components, notifies=own.notifies, url=own.url
     )
-    parts.add(page, queue=Queue.CHANGES)
 
 
 def _dashboard(parts: Parts, settings: Settings, targets: Targets, http: httpx.AsyncClient) -> None:
