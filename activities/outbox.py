@@ -42,6 +42,8 @@ class Channel(Kept):
     """Of the root message; known here and nowhere else."""
     own: str = ""
     """Id of the incident's own channel, where there is one."""
+    shown: str = ""
+    """What the far side shows of the incident's state, where that is kept up."""
     audiences: dict[str, Told] = Field(default_factory=dict)
     """By role of a channel."""
     roots: int = 0

@@ -1,8 +1,7 @@
 """All that is known of an incident: one plain model that is shown, asked for and carried on.
 
 The workflow owns it and is the only one to change it; everybody else gets a copy. Times are
-absolute, so that a
-restart, a continue-as-new or a jump of a clock changes none of them.
+absolute, so that a restart, a continue-as-new or a jump of a clock changes none of them.
 """
 
 from __future__ import annotations
@@ -187,6 +186,7 @@ class Record(Kept):
     slack: Channel = Field(default_factory=Channel)
     pagerduty: Channel = Field(default_factory=Channel)
     phones: Channel = Field(default_factory=Channel)
+    public: Channel = Field(default_factory=Channel)
     phone_receipts: list[AwaitedReceipt] = Field(default_factory=list)
     dead_phones: list[str] = Field(default_factory=list)
     """Names of phones that said that they have the app no more."""

@@ -20,6 +20,7 @@ from activities.alerts import Alert, Notice, incident_id
 from activities.record import Phase
 from activities.words import Severity
 from workflows.case import ALERT_NAME, ENVIRONMENT, INDICATOR, PHASE, SERVICE, SEVERITY
+from workflows.details import literal
 from workflows.efforts import Queue
 from workflows.incident import Incident
 from workflows.opening import Opening
@@ -152,8 +153,8 @@ def attributes(first: Alert, environment: str) -> TypedSearchAttributes:
 
 def _details(first: Alert, count: int) -> str:
     said = first.annotations.get("description") or first.annotations.get("summary") or ""
-    # Of the outside, and shown as Markdown: as a quotation, without tags.
-    quoted = "\n".join(f"> {line}" for line in said.replace("<", "&lt;").splitlines())
+    # Of the outside, and shown as Markdown: as a quotation.
+    quoted = "\n".join(f"> {literal(line)}" for line in said.splitlines())
     return f"Opened by {count} alert{'' if count == 1 else 's'}.\n\n{quoted}".strip()
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from activities.documents import clean
+from starters.requests import Moment
 from workflows.page_events import PageEvent, PageHappening
 
 _TYPE = re.compile(r"incident\.([a-z_]+)")
@@ -47,7 +48,7 @@ class _Data(_Received):
 class _Event(_Received):
     id: str = Field(min_length=1, max_length=100)
     event_type: str = Field(max_length=100)
-    occurred_at: AwareDatetime
+    occurred_at: Moment
     agent: _Reference | None = None
     data: dict[str, Any] = Field(default_factory=dict)
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Collection
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from activities.alerts import Alert, AlertStatus
 from activities.expressions import expression_of
+from starters.requests import Moment
 
 MOST_ALERTS = 10_000
 """In one delivery; Alertmanager's own groups are far smaller."""
@@ -22,8 +23,9 @@ _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class _Sent(BaseModel):
-    # Alertmanager adds fields with its versions: what is not known is not our business.
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    # Alertmanager adds fields with its versions: what is not known is not our business. Strict:
+    # what is not as it writes it was not written by it.
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
 
 class SentAlert(_Sent):
@@ -32,7 +34,7 @@ class SentAlert(_Sent):
     status: AlertStatus
     labels: dict[str, str]
     annotations: dict[str, str] = Field(default_factory=dict)
-    starts_at: AwareDatetime = Field(alias="startsAt")
+    starts_at: Moment = Field(alias="startsAt")
     source: str = Field(default="", alias="generatorURL")
     fingerprint: str = Field(min_length=1, max_length=64)
 

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
-from pydantic import SecretStr, ValidationError
+from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 _WORDS = 300
+_MOST_DIGITS = 20
+_DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt _]")
+
+
+def _dated(value: Any) -> Any:
+    if not isinstance(value, str) or _DATED.match(value) is None:
+        raise ValueError("Input should be a date and a time")
+    return value
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_dated)]
+"""A moment as a sender writes it; a number, also one in a text, would be one of 1970."""
 
 
 class Refusal(Exception):
@@ -68,8 +81,9 @@ def expect_json(request: Request) -> None:
 
 async def body_of(request: Request, most_bytes: int) -> bytes:
     """Read the body, and stop as soon as it is too large."""
-    told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told) > most_bytes:
+    # Of digits that are none in ASCII, or of thousands of them, no number can be made.
+    told = request.headers.get("content-length", "")[:_MOST_DIGITS]
+    if told.isascii() and told.isdigit() and int(told) > most_bytes:
         _too_large(most_bytes)
     body = bytearray()
     try:
@@ -90,13 +104,18 @@ def unprocessable(code: str, message: str, field: str = "") -> NoReturn:
 def misunderstood(error: ValidationError) -> NoReturn:
     """Refuse what does not fit the model; the first field that does not is named."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    path = ".".join(str(part) for part in first["loc"])
+    # It has the sender's own names in it, of any length, and goes into a line of the log.
+    path = _printable(".".join(str(part) for part in first["loc"])[:_WORDS])
     message = first["msg"].removeprefix("Value error, ")[:_WORDS]
     if first["type"] == "json_invalid":
         unprocessable("json", message)
     others = error.error_count() - 1
     more = f" (and {others} more)" if others else ""
-    unprocessable("invalid", f"{path}: {message}{more}" if path else message, field=path[:_WORDS])
+    unprocessable("invalid", f"{path}: {message}{more}" if path else message, field=path)
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def refused_by_starlette(_: Request, error: Exception) -> Response:

@@ -189,5 +189,5 @@ def _bound(name: str, by: str, target: Target, *, text: str = "") -> Act:
         text=text,
         question=target.question[:64],
         run=target.run[:64],
-        shown=target.shown,
+        shown=target.shown[:64],
     )

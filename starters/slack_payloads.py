@@ -17,7 +17,8 @@ _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 _BY_PEOPLE = frozenset({"", "thread_broadcast", "file_share"})
 """Subtypes of messages that a person has just written."""
 
-Id = Annotated[str, StringConstraints(max_length=100)]
+Id = Annotated[str, StringConstraints(max_length=100, pattern=r"^[!-~]*$")]
+"""Of Slack's making, and so without anything that a line of the log could be broken with."""
 Text = Annotated[str, StringConstraints(max_length=40_000)]
 Url = Annotated[str, StringConstraints(max_length=2_000)]
 
@@ -196,9 +197,9 @@ class _SlashCommand(_Sent):
 class _Event(_Sent):
     type: Id
     subtype: Id = ""
-    channel: str | dict[str, Any] = ""
-    user: str | dict[str, Any] = ""
-    team: str | dict[str, Any] = ""
+    channel: Id | dict[str, Any] = ""
+    user: Id | dict[str, Any] = ""
+    team: Id | dict[str, Any] = ""
     bot_id: str | None = None
     text: Text = ""
     ts: Id = ""
@@ -222,7 +223,7 @@ class _Callback(_Sent):
         return Remark(
             # Of the message and not of the event: delivered by another event it is the same words.
             id=act_id("remark", event.channel, event.ts),
-            whence=Whence(event.user[:100], team[:100], event.channel[:100], event.thread_ts),
+            whence=Whence(event.user, team, event.channel, event.thread_ts),
             text=_plain(event.text),
         )
 

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from activities.public_page import STATUSPAGE_URL
 from activities.status_pages import COMPONENTS, PAGES, PROVIDERS
 from activities.synthetic import Flow
 from workers.sections import Section
 from workers.values import Web
+
+PageComponent = Annotated[str, Field(pattern=r"^[a-z0-9]{1,64}$")]
+
+
+class OwnPageSettings(Section):
+    """Our own status page at Atlassian Statuspage; the token's user may manage incidents there."""
+
+    page: str = Field(default="", pattern=r"^[a-z0-9]{0,64}$")
+    token: SecretStr = SecretStr("")
+    components: tuple[PageComponent, ...] = ()
+    """Ids of the components that an incident shows as down."""
+    notifies: bool = True
+    """Whether its subscribers are written to."""
+    url: Web = STATUSPAGE_URL
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.page) is not bool(self.token.get_secret_value()):
+            raise ValueError("page and token need each other")
+        return self
 
 
 class StatusPagesSettings(Section):
@@ -20,6 +41,7 @@ class StatusPagesSettings(Section):
     """By provider: supabase, openai, anthropic, expo, cloudflare, upstash; empty: not asked."""
     components: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """By provider, words of the components' names as their page writes them."""
+    own: OwnPageSettings = OwnPageSettings()
 
     @model_validator(mode="after")
     def _known(self) -> Self:

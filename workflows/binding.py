@@ -8,6 +8,7 @@ from activities.changes import lasting
 from activities.record import PlannedStep
 from workflows.case import Case
 from workflows.investigation import Investigation
+from workflows.public_word import PUBLISH
 from workflows.questions import Questions
 
 
@@ -33,6 +34,8 @@ class Binding:
         old = case.policy.seconds(case.policy.evidence_seconds)
         if record.planned_at is None or case.now - record.planned_at <= old:
             return True
+        if step.activity == PUBLISH:
+            return True  # of no procedure's plan: a new one would not have it
         fresh = await self._investigation.plan_anew()
         if fresh is None or any(_same(step, other) for other in fresh):
             # What cannot be looked at now is what it was: it was approved, and is there still.

@@ -21,57 +21,79 @@ _TICKS = {
 }
 _LINES = 25
 _SAFE = str.maketrans({
-    "<": "&lt;", ">": "&gt;", "`": "'",
-    **{sign: f"\\{sign}" for sign in "\\|[]*_~#"},
+    "<": "&#60;", ">": "&#62;", "`": "'",
+    **{sign: f"\\{sign}" for sign in "\\|[]*_~#$"},
 })  # fmt: skip
-"""Labels and log lines come from outside: neither tags nor links nor emphasis of theirs."""
-_MOST = 400
+"""Labels and log lines come from outside: neither tags nor links nor emphasis of theirs.
+
+The UI knows entities by their numbers alone, takes what stands between dollars for a formula, and
+two hyphens for a dash.
+"""
+_MOST, _MOST_CODE = 400, 1200
 
 
 def details(record: Record, policy: Policy) -> str:
     """Write the page: what is asked of the reader, status, plan, timeline, exact commands."""
     lines = [
-        f"### {_safe(record.asks) or 'Nothing is needed from you'}",
+        f"### {literal(record.asks) or 'Nothing is needed from you'}",
         "",
-        *(f"- {_safe(line)}" for line in (exactly(record.question) if record.question else ())),
+        *_asked(record),
         "",
         " · ".join(
             (
                 f"**{record.severity.value}**",
                 f"**{record.phase.value}**",
-                f"{_safe(record.title)} on {_safe(record.service)}",
+                f"{literal(record.title)} on {literal(record.service)}",
             )
         ),
         "",
-        f"- **Impact** {_safe(impact(record))}",
-        f"- **Status** {_safe(status(record))}",
+        f"- **Impact** {literal(impact(record))}",
+        f"- **Status** {literal(status(record))}",
         f"- **ETA** {eta(record, policy)}",
-        f"- **Acknowledged** {_safe(record.people.acknowledged_by) or 'by nobody yet'}",
+        f"- **Acknowledged** {literal(record.people.acknowledged_by) or 'by nobody yet'}",
     ]
     if record.next_action:
         at = f" at {clock(record.next_action_at)}" if record.next_action_at else ""
-        lines.append(f"- **Next** {_safe(record.next_action)}{at}")
+        lines.append(f"- **Next** {literal(record.next_action)}{at}")
     if record.steps:
         lines += ["", "#### Plan", ""]
         for number, step in enumerate(record.steps, 1):
-            said = _safe(step.said) or step.state.value
+            said = literal(step.said) or step.state.value
             lines.append(
-                f"{number}. {_TICKS[step.state]} {_safe(step.effect)} ({step.risk.value}): {said}"
+                f"{number}. {_TICKS[step.state]} {literal(step.effect)} ({step.risk.value}): {said}"
             )
     if record.findings:
         lines += [
             "",
             "#### For people",
             "",
-            *(f"- {_safe(finding)}" for finding in record.findings),
+            *(f"- {literal(finding)}" for finding in record.findings),
         ]
     lines += ["", "#### Timeline", ""]
     for entry in record.timeline[-_LINES:]:
-        lines.append(f"- {clock(entry.at)} {_safe(entry.by)}: {_safe(entry.text)}")
+        lines.append(f"- {clock(entry.at)} {literal(entry.by)}: {literal(entry.text)}")
     lines += ["", "#### Commands", "", "```", *commands(record), "```"]
     return "\n".join(lines)
 
 
-def _safe(text: str) -> str:
-    plain = " ".join(text[:_MOST].split())
-    return plain.translate(_SAFE)
+def _asked(record: Record) -> list[str]:
+    if record.question is None:
+        return []
+    orders = set(record.question.orders)
+    return [
+        # As code, else the UI would curl its quotation marks.
+        f"- `{_code(each)}`" if each in orders else f"- {literal(each)}"
+        for each in exactly(record.question)
+    ]
+
+
+def _code(text: str) -> str:
+    plain = " ".join(text.split()).replace("`", "'")
+    return plain if len(plain) <= _MOST_CODE else f"{plain[:_MOST_CODE]}…"
+
+
+def literal(text: str) -> str:
+    """Write a line so that the UI shows it as it is, shortened where it is long."""
+    plain = " ".join(text.split())
+    shown = plain if len(plain) <= _MOST else f"{plain[:_MOST]}…"
+    return shown.translate(_SAFE).replace("--", "\\-\\-")

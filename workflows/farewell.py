@@ -12,6 +12,7 @@ from workflows.case import Case, why
 from workflows.channels import Lane
 from workflows.deadlines import until
 from workflows.post_incident import Aftermath, PostIncident
+from workflows.public_word import owed
 from workflows.reconciliation import Reconciliation
 from workflows.renewing import Renewal
 
@@ -87,6 +88,7 @@ class Farewell:
         entrusted = self._unsent()
         after = Aftermath(record=record.model_copy(deep=True), policy=case.policy)
         record.slack.dirty = False
+        record.public.shown = owed(record) or record.public.shown
         try:
             await workflow.start_child_workflow(
                 PostIncident.run,
@@ -103,6 +105,8 @@ class Farewell:
         # What was said meanwhile is not part of it, and still ours to send.
         for channel in (record.slack, record.pagerduty, record.phones):
             channel.unsent[:] = [message for message in channel.unsent if message not in entrusted]
+        # A letter calls somebody, and it is over: nobody is to be called to that any more.
+        record.paging.emails.unsent.clear()
 
     async def recall(self) -> None:
         """Tell whoever was entrusted with the rest that it is open again: the root is ours."""

@@ -49,9 +49,7 @@ def glance(record: Record, policy: Policy, key: str) -> Glance:
         environment=record.environment,
         impact=impact(record),
         status=status(record),
-        actions=tuple(
-            PlanLine(state=_STATES[step.state], text=line(step)) for step in record.steps
-        ),
+        actions=tuple(_plan_line(record, step) for step in record.steps),
         eta=eta(record, policy),
         next_update_at=record.clocks.update_at,
         next_action=record.next_action,
@@ -128,10 +126,18 @@ def eta(record: Record, policy: Policy) -> str:
     return "unknown"
 
 
+def _plan_line(record: Record, step: PlannedStep) -> PlanLine:
+    """Show one step; what was left when it was over will not come any more."""
+    if record.phase is Phase.RESOLVED and step.state is StepState.PLANNED:
+        return PlanLine(state=PlanState.SKIPPED, text=f"{step.effect} — not needed")
+    return PlanLine(state=_STATES[step.state], text=line(step))
+
+
 def line(step: PlannedStep) -> str:
     """Say one step in a line."""
     said = f" — {step.said}" if step.said else f" — {step.state.value}" if not step.open else ""
-    return f"{step.effect}{said}"
+    helped = " (did not help)" if step.said and step.state is StepState.UNHELPFUL else ""
+    return f"{step.effect}{said}{helped}"
 
 
 def facts(record: Record, policy: Policy) -> list[Fact]:

@@ -13,6 +13,7 @@ from workflows.case import Case, why
 from workflows.consult import CONSULT as CONSULT_NAME
 from workflows.consult import Consultation, Consulted, ProbeCall
 from workflows.efforts import CONSULT, probe, said
+from workflows.public_word import proposal
 from workflows.ringing import gone
 
 _MOST_PAST = 60
@@ -128,6 +129,7 @@ class Investigation:
         record.cause, record.when_out, record.waits = plan.cause, plan.when_out, plan.waits
         record.findings = [*plan.findings, *gone(record)]
         record.ladder = [step.model_copy(deep=True) for step in plan.steps]
+        record.ladder += proposal(case)
         intended = [
             f"{number}. {step.effect} ({step.risk.value})"
             for number, step in enumerate(record.ladder, 1)

@@ -7,6 +7,7 @@ from workflows.channels import Lane, PagerDutyLane
 from workflows.email_lane import EmailLane
 from workflows.on_call_lane import OnCallLane
 from workflows.phone_lane import PhoneLane, ReceiptLane
+from workflows.public_word import PublicPageLane
 from workflows.slack_lane import SlackLane
 
 
@@ -18,5 +19,6 @@ def lanes(case: Case, *, last: bool = False) -> tuple[Lane, ...]:
         PhoneLane(case),
         EmailLane(case),
         ReceiptLane(case, last=last),
+        PublicPageLane(case),
         *([OnCallLane(case)] if case.policy.names_on_call and not last else []),
     )

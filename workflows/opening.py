@@ -14,9 +14,10 @@ from workflows.policy import Policy
 class Opening(Order):
     """What an incident starts with, and what it carries on when it continues as new."""
 
-    policy: Policy
+    # First of all, for whoever looks at the input in Temporal's user interface.
     first: Alert
     """An alert of the incident: it names indicator, service and environment."""
+    policy: Policy
     record: Record | None = None
 
 

@@ -110,6 +110,8 @@ class Policy(Order):
     audiences: dict[str, Severity] = Field(default_factory=dict)
     """Channels that hear of an incident beside #incidents, by role, each with the mildest
     severity that it hears of: ``{"engineering": "warning", "product": "critical"}``."""
+    public_from: Severity | None = None
+    """From which severity on people are asked whether to publish it on the status page."""
     own_channel: bool = False
     """Whether an incident gets a Slack channel of its own, into which on-call is invited."""
     phones: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -177,6 +179,12 @@ class Policy(Order):
                 f"severities: {', '.join(missing)} missing; every severity needs its intervals"
             )
             raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _asked(self) -> Self:
+        if any(each.startswith("public_page.") for each in self.preapproved):
+            raise ValueError("preapproved: what users read is asked about always")
         return self
 
     @model_validator(mode="after")

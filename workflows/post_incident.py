@@ -19,6 +19,7 @@ from workflows.channels import raise_bugs
 from workflows.deadlines import until
 from workflows.lanes import lanes
 from workflows.policy import Policy
+from workflows.public_word import owed
 
 _REMIND_EVERY = timedelta(hours=24)
 _REMIND_AT_MOST = 7
@@ -50,7 +51,7 @@ class Aftermath(Order):
     def needed(cls, record: Record) -> bool:
         """Tell whether anything but messages is left to do after *record* has closed."""
         stale = record.resolution is not None and record.resolution.how in _NOTHING_LEARNT
-        return bool(record.phone_receipts) or (
+        return bool(record.phone_receipts or owed(record)) or (
             record.severity is Severity.CRITICAL and not record.aftermaths and not stale
         )
 
@@ -123,6 +124,7 @@ class PostIncident:
     def reopened(self) -> None:
         """Leave the root message to the incident: what we know of it is past."""
         self._case.record.slack.dirty = False
+        self._case.record.public.shown = "resolved"
 
     @workflow.query(description="What people still owe")
     def owed(self) -> list[FollowUp]:

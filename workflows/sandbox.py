@@ -28,6 +28,7 @@ PASSED_THROUGH = (
     "workflows.headline",
     "workflows.opening",
     "workflows.policy",
+    "workflows.public_word",
     "workflows.relations",
     "workflows.template",
     "workflows.turns",

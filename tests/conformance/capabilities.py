@@ -33,6 +33,7 @@ from activities.pages_project import Project
 from activities.phones import AskReceipts, PagePhones, Phones, PhoneTicket
 from activities.prometheus import Prometheus, Query
 from activities.prometheus_api import PrometheusApi
+from activities.public_page import PublicPage, Publish, Published
 from activities.sentry import NewestIssues, Sentry, SlowTransactions
 from activities.slack import Announce, PostEntry, PostRoot, Slack, UpdateEntry, UpdateRoot
 from activities.slack_api import slack_api
@@ -126,6 +127,15 @@ async def _status_page(url: str) -> AsyncIterator[Call]:
     async with httpx.AsyncClient() as client:
         pages = StatusPages(client, {"openai": url}, seconds=SECONDS)
         yield lambda: pages.status(StatusOf(provider="openai"))
+
+
+_PUBLISH = Publish(key="i/1", name="The API is down", body="We are working on it.")
+
+
+@contextlib.asynccontextmanager
+async def _public_page(url: str, make: Callable[[PublicPage], Call]) -> AsyncIterator[Call]:
+    async with httpx.AsyncClient() as client:
+        yield make(PublicPage(client, "page1", SecretStr(SECRET), url=url, seconds=SECONDS))
 
 
 @contextlib.asynccontextmanager
@@ -309,6 +319,17 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("prometheus.value", "reads", _prometheus),
     Capability("alertmanager.open_alerts", "reads", _alertmanager, lists=True),
     Capability("status_pages.status", "reads", _status_page),
+    Capability(
+        "public_page.publish.read",
+        "reads",
+        lambda url: _public_page(url, lambda page: lambda: page.publish_read(_PUBLISH)),
+        lists=True,
+    ),
+    Capability(
+        "public_page.publish",
+        "posts",
+        lambda url: _public_page(url, lambda page: lambda: page.publish(_PUBLISH, Published())),
+    ),
     Capability("github.deployments", "reads", _github, timedelta(minutes=1), lists=True),
     Capability("sentry.issues", "reads", _sentry_issues, lists=True),
     Capability("sentry.slow_transactions", "reads", _sentry_transactions),

@@ -58,7 +58,7 @@ async def test_each_answer_names_its_question_once_there_were_two(town: Town, wo
     assert old.startswith("it was already rejected by dana at ")
     assert world.changes == []
     await story.pass_time(seconds=10)
-    exact = f"responder approve {story.id} --question {question.id}"
+    exact = f"responder approve {story.id} --question {question.id} --hash {question.shown}"
     assert exact in world.said
     assert exact in world.root["commands"]
 

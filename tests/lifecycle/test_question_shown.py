@@ -1,6 +1,7 @@
 """A question within Slack's limits, however long its evidence, and never without its buttons."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
@@ -92,4 +93,4 @@ def test_the_page_in_the_temporal_ui_stays_short_and_harmless(question: Question
     page = details(seen, POLICY)
 
     assert len(page) < 30_000
-    assert "<" not in page
+    assert "<" not in re.sub(r"`[^`\n]+`", "", page)

@@ -14,7 +14,7 @@ from activities.record import AlertState, Phase, PlannedStep, Reading, Record, S
 from activities.words import Risk, Severity
 from tests.lifecycle.world import POLICY, alert
 from tests.procedures.asking import consult
-from workflows.details import details
+from workflows.details import details, literal
 from workflows.glance import facts, glance, page_order
 
 AT = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -155,11 +155,45 @@ def test_words_from_outside_do_no_harm_wherever_they_stand(text) -> None:
 
     assert len(page) < 20_000
     assert "<" not in page
+    assert not re.search(r"(?<!\\)\$", page), "a formula of theirs"
     assert not re.search(r"(?<!\\)\]\(", page), "a link of theirs"
     parsed = "\n".join(mrkdwn(rendered.blocks))
     assert "<script" not in parsed
     assert "<!channel>" not in parsed
     assert "<@U123>" not in parsed
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        pytest.param("VALUES ($1, $2)", r"VALUES (\$1, \$2)", id="no formula between dollars"),
+        pytest.param("more than <5 & rising", "more than &#60;5 & rising", id="no tag, no entity"),
+        pytest.param("say --why", r"say \-\-why", id="two hyphens stay two hyphens"),
+        pytest.param("a\n# b", r"a \# b", id="one line, no heading"),
+        pytest.param("x" * 401, "x" * 400 + "…", id="what is cut says so"),
+    ],
+)
+def test_words_from_outside_are_shown_as_they_are(text, written) -> None:
+    assert literal(text) == written
+
+
+def test_when_it_is_over_the_root_says_what_did_not_help_and_what_was_not_needed() -> None:
+    tried = {"activity": "a", "order": {}, "target": "t", "why": "w", "risk": Risk.REVERSIBLE}
+    ladder = [
+        PlannedStep(key="1", effect="cancel", said="1 gone", state=StepState.UNHELPFUL, **tried),
+        PlannedStep(key="2", effect="restart", said="done", state=StepState.HELPED, **tried),
+        PlannedStep(key="3", effect="scale", **tried),
+    ]
+
+    during = glance(record(ladder=ladder, phase=Phase.SETTLING), POLICY, "key").actions
+    over = glance(record(ladder=ladder, phase=Phase.RESOLVED), POLICY, "key").actions
+
+    assert [each.text for each in over] == [
+        "cancel — 1 gone (did not help)", "restart — done", "scale — not needed",
+    ]  # fmt: skip
+    assert [each.state for each in over] == ["failed", "done", "skipped"]
+    assert during[2].text == "scale"
+    assert during[2].state == "next"
 
 
 def mrkdwn(block: Any) -> Iterator[str]:

@@ -237,11 +237,7 @@ class World:
     def _on_coordination__take_turn(self, ask: Any) -> Any:
         return {"granted": True}
 
-    def _on_coordination__give_back(self, done: Any) -> Any:
-        return {}
-
-    def _on_incidents__open(self, ask: Any) -> Any:
-        return {}
+    _on_incidents__open = _on_coordination__give_back = _on_incidents__earlier
 
     def _on_alertmanager__open_alerts(self, ask: dict[str, Any]) -> Any:
         alerts = [
@@ -370,6 +366,9 @@ def _now() -> str:
 class Town(Neighbourhood):
     """Workers on a Temporal server, and a world of its own for each of the incidents there."""
 
+    posts: Sequence[Callable[..., Any]] = ()
+    """Activities that post for real, where there is something to post to."""
+
     def __init__(self, env: WorkflowEnvironment) -> None:
         self.env = env
         self.usual = self.library = library(*PROCEDURES, *DRILLS)
@@ -408,6 +407,8 @@ class Town(Neighbourhood):
 
     def _start(self, queue: Queue) -> None:
         own: dict[str, Any] = {"activities": [self.anything]}
+        if queue is Queue.MESSAGES:
+            own["activities"] = [self.anything, *self.posts]
         if queue is Queue.INCIDENTS:
             own = {
                 "workflows": [Incident, PostIncident, Coordinator, Autonomy, WeeklySummary],

@@ -116,9 +116,7 @@ async def test_only_a_user_that_the_settings_name_is_a_person_of_ours(live, agen
     [
         pytest.param([SECRET], {}, 202, id="the secret"),
         pytest.param([NEXT, SECRET], {}, 202, id="two signatures while secrets are exchanged"),
-        pytest.param(
-            [SECRET], {"x-pagerduty-signature": "v1=00, {}"}, 202, id="blanks"
-        ),
+        pytest.param([SECRET], {"x-pagerduty-signature": "v1=00, {}"}, 202, id="blanks"),
         pytest.param([NEXT], {}, 403, id="another secret"),
         pytest.param([], {}, 403, id="no signature"),
         pytest.param([SECRET], {"x-pagerduty-signature": "v0={}"}, 403, id="another version"),

@@ -17,6 +17,7 @@ from deploy.gameday.standins.sentry import SentryStandIn
 from deploy.gameday.standins.slack import SlackStandIn
 from deploy.gameday.standins.smtp import SmtpStandIn
 from deploy.gameday.standins.status_pages import StatusPagesStandIn
+from deploy.gameday.standins.statuspage import StatuspageStandIn
 from workers.checks import channels, platform, providers
 from workers.checks.check import State, examined
 from workers.settings import Settings
@@ -369,6 +370,25 @@ async def test_status_pages_say_which_one_cannot_be_read_or_names_nothing_of_our
     assert "the status page of expo answered 404 (RESPONDER_STATUS_PAGES__URLS__EXPO)" in said(
         wrong
     )
+
+
+@pytest.mark.parametrize("token", [PASSWORD, "another-secret"], ids=["its token", "another token"])
+async def test_our_status_page_says_whether_it_lets_us_in_and_publishes_nothing(token):
+    async with StatuspageStandIn("page1", PASSWORD) as stand_in:
+        own = {"page": "page1", "token": token, "url": stand_in.url}
+        found = await look(
+            providers.OwnPageCheck,
+            status_pages={"own": own},
+            policy={"public_from": "critical"},
+        )
+
+    assert stand_in.incidents == []
+    if token == PASSWORD:
+        assert found.state is State.OK
+        assert "people are asked from critical on" in found.said
+    else:
+        assert "our status page answered 401: Could not authenticate" in said(found)
+        assert token not in said(found)
 
 
 async def test_a_provider_that_does_not_answer_is_one_line_and_no_wait_without_end():

@@ -80,3 +80,35 @@ def test_what_is_wrong_is_said(given, variables, says):
 
     assert says in str(wrong.value)
     assert "hunter2" not in str(wrong.value)
+
+
+def test_our_own_page_is_off_until_it_has_a_token_and_that_is_a_secret(given):
+    assert load().status_pages.own.page == ""
+    given(STATUS_PAGES__OWN__PAGE="gytm4qzbx9t6")
+    with pytest.raises(SettingsWrong, match="page and token need each other"):
+        load()
+
+    given(STATUS_PAGES__OWN__TOKEN="a-token-of-ours", STATUS_PAGES__OWN__COMPONENTS='["ab12"]')
+
+    settings = load()
+    assert settings.status_pages.own.components == ("ab12",)
+    assert "a-token-of-ours" in secrets_of(settings)
+    assert "a-token-of-ours" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("audiences", "wrong"),
+    [
+        pytest.param({"engineering": "warning"}, "", id="a channel that is set"),
+        pytest.param({"product": "critical"}, "product must be a channel", id="none that is set"),
+        pytest.param({"incidents": "info"}, "other than incidents", id="the one that hears all"),
+    ],
+)
+def test_an_audience_is_a_channel_beside_incidents(given, audiences, wrong):
+    channels = {"incidents": "C0INCIDENTS", "engineering": "C0ENGINEERING"}
+    given(SLACK__CHANNELS=json.dumps(channels), POLICY__AUDIENCES=json.dumps(audiences))
+    if not wrong:
+        assert load().policy.audiences == audiences
+        return
+    with pytest.raises(SettingsWrong, match=wrong):
+        load()

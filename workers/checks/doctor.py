@@ -32,6 +32,7 @@ from workers.checks.providers import (
     GitHubCheck,
     MaintenanceCheck,
     OpenAiCheck,
+    OwnPageCheck,
     PagesCheck,
     SentryCheck,
     StatusPagesCheck,
@@ -70,6 +71,7 @@ CHECKS: tuple[type[Check], ...] = (
     SentryCheck,
     GitHubCheck,
     StatusPagesCheck,
+    OwnPageCheck,
     ReportsCheck,
 )
 """In the order in which they are shown: what everything hangs on first."""

@@ -11,12 +11,14 @@ from activities.cloudflare_kv import Cell, Place
 from activities.errors import Failed, Refused
 from activities.llm_clients import LlmClient
 from activities.pages_project import Project
+from activities.public_page import Publish
 from activities.sentry import NewestIssues
 from activities.status_pages import PROVIDERS, StatusOf, StatusPages
 from workers.checks.check import Check, Seen
 from workers.deployment_parts import github, sentry
 from workers.llm_parts import llm_clients
 from workers.settings import variable
+from workers.status_parts import own_page
 
 _SOON = timedelta(days=14)
 _MOST_NAMED = 5
@@ -199,6 +201,28 @@ class StatusPagesCheck(Check):
                     f"{name}: {told.said} ({variable('status_pages', 'components', name)})"
                 )
         return Seen(f"{len(asked)} pages: {', '.join(asked)}", tuple(lacks))
+
+
+class OwnPageCheck(Check):
+    """Whether our own status page lets us list incidents; nothing is published."""
+
+    name = "our status page"
+    setting = variable("status_pages", "own", "page")
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a page of ours."""
+        return bool(self.settings.status_pages.own.page)
+
+    async def look(self) -> Seen:
+        """List what stands there."""
+        page = own_page(self.settings, self.http)
+        await page.publish_read(Publish(key="doctor", name="nothing", body="nothing"))
+        wanted = self.settings.policy.public_from
+        asks = f"people are asked from {wanted.value} on" if wanted else "nobody is asked"
+        setting = variable("policy", "public_from")
+        lacks = () if wanted else (f"it is set up, and never used: set {setting}",)
+        return Seen(f"its incidents can be read; {asks}; that it takes more is not tried", lacks)
 
 
 async def _verified(api: CloudflareApi, account: str) -> tuple[str, tuple[str, ...]]:
