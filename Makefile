@@ -11,7 +11,7 @@ READY  := $(VENV)/.ready-$(VERSION)
 # What a game day is made of. Only some tests need others, and say so themselves.
 SERVERS := temporal postgres valkey-server nginx prometheus alertmanager
 
-.PHONY: help setup demo gameday test crash lint format types bench lock clean
+.PHONY: help setup demo gameday test crash lint format types bench pictures lock clean
 
 help: ## Say what can be made (this)
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -61,6 +61,9 @@ types: $(READY) ## Check the types
 
 bench: $(READY) ## Measure, and keep it in tests/benchmarks/RESULTS.md (ARGS="first" for a part)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+pictures: $(READY) ## Take the pictures of docs/pictures anew; needs Chromium
+	$(BIN)/python -m tests.pictures $(ARGS)
 
 # uv has an environment of its own: it makes the lock, nothing here runs on it.
 lock: ## Choose the newest versions allowed, and lock them with their hashes

@@ -9,12 +9,16 @@ from pydantic import BaseModel
 from deploy.console import console
 from workers.settings import Settings
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
-MAKEFILE = (Path(__file__).parents[1] / "Makefile").read_text()
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in (
+    "settings", "people", "temporal-ui", "command-line",
+))]  # fmt: skip
+README = "\n".join(page.read_text() for page in PAGES)
+MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def named_settings() -> list[str]:
-    """Every variable of the README; a table row names its section once, then `__FIELD` alone."""
+    """Every variable named; a table row names its section once, then `__FIELD` alone."""
     names: list[str] = []
     for line in README.splitlines():
         section = ""
@@ -59,3 +63,24 @@ def test_every_command_of_the_readme_exists_with_its_options(line: str) -> None:
 @pytest.mark.parametrize("line", shown("make "))
 def test_every_target_of_the_readme_exists(line: str) -> None:
     assert re.search(rf"^{shlex.split(line)[1]}:", MAKEFILE, re.MULTILINE)
+
+
+def linked() -> list[tuple[Path, str]]:
+    found = []
+    for page in PAGES:
+        targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
+        found += [(page, each) for each in targets if "://" not in each]
+    return found
+
+
+@pytest.mark.parametrize(("page", "target"), linked(), ids=lambda each: getattr(each, "name", each))
+def test_every_link_and_picture_leads_somewhere(page: Path, target: str) -> None:
+    assert (page.parent / target).exists()
+
+
+def test_pictures_are_small_and_each_is_shown() -> None:
+    shown = {(page.parent / target).resolve() for page, target in linked()}
+    kept = set((ROOT / "docs" / "pictures").glob("*.png"))
+    assert kept
+    assert kept <= shown
+    assert [each.name for each in kept if each.stat().st_size > 150_000] == []

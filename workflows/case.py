@@ -16,6 +16,7 @@ from activities.record import Entry, Phase, Record
 from activities.words import Severity, Urgency, cut
 from workflows import paging
 from workflows.details import details
+from workflows.headline import update_seconds
 from workflows.policy import Policy, SeverityPolicy
 
 INDICATOR = SearchAttributeKey.for_keyword("Indicator")
@@ -216,7 +217,9 @@ class Case:
         clocks, people = record.clocks, record.people
         if record.told_at is None or record.explained_by:
             return
-        clocks.update_at = self._sooner(clocks.update_at, policy.update_seconds)
+        # A step may be keeping users away before anybody has been told.
+        promised = update_seconds(record, self.policy)
+        clocks.update_at = self._sooner(clocks.update_at, promised)
         if people.acknowledged_by:
             clocks.renew_at = self._sooner(clocks.renew_at, 2 * policy.respond_seconds)
             return

@@ -105,8 +105,6 @@ class Farewell:
         # What was said meanwhile is not part of it, and still ours to send.
         for channel in (record.slack, record.pagerduty, record.phones):
             channel.unsent[:] = [message for message in channel.unsent if message not in entrusted]
-        # A letter calls somebody, and it is over: nobody is to be called to that any more.
-        record.paging.emails.unsent.clear()
 
     async def recall(self) -> None:
         """Tell whoever was entrusted with the rest that it is open again: the root is ours."""

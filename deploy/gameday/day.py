@@ -169,7 +169,8 @@ class Day:
             **self.outside.settings(),
             "POLICY": {
                 **self._policy,
-                "people": {ENGINEER: {"approves": [risk.value for risk in Risk]}},
+                # Everybody may act, as in an installation; one person looks on, and approves.
+                "people": {"*": {}, ENGINEER: {"approves": [risk.value for risk in Risk]}},
             },
             "GIVEN": {
                 # Declared of this platform: its Redis writes to disk, and its pools are small.

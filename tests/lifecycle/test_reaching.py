@@ -241,3 +241,12 @@ async def test_nobody_is_asked_where_it_is_not_wanted(town: Town, outside: World
     story = await nobody_there(town, outside)
     await story.pass_time(minutes=16)
     assert outside.count("pagerduty.on_call") == 0
+
+
+async def test_it_ends_although_a_letter_does_not_get_through(town: Town, outside: World) -> None:
+    outside.fails["email.send"] = lambda: Unavailable("the mail server is away")
+    story = await nobody_there(town, outside)
+    await story.pass_time(minutes=6)
+    await story.over()
+    await story.pass_time(minutes=25)
+    assert (await story.ends()).how == "recovered"
