@@ -11,7 +11,7 @@ READY  := $(VENV)/.ready-$(VERSION)
 # What a game day is made of. Only some tests need others, and say so themselves.
 SERVERS := temporal postgres valkey-server nginx prometheus alertmanager
 
-.PHONY: help setup demo gameday test crash lint format types bench pictures lock clean
+.PHONY: help setup demo gameday test crash fuzz lint format types bench pictures lock clean
 
 help: ## Say what can be made (this)
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,7 +28,7 @@ gameday: $(READY) ## Break one thing after the other, and score the answers (ARG
 	$(BIN)/responder gameday $(ARGS)
 
 JOBS ?= 2
-SLOW := benchmark or crash_full
+SLOW := benchmark or crash_full or fuzz_full
 # Real processes on a busy machine may miss a deadline: tried again, and shown as "rerun".
 AGAIN := --reruns 2 --reruns-delay 1
 # But never what was said or done twice, or wrongly: `assert wrong() == []` fails at once.
@@ -47,6 +47,9 @@ endif
 
 crash: setup ## Kill every part at every phase, one at a time; takes half an hour
 	$(BIN)/python -m pytest -m "crash or crash_full" tests/e2e $(ARGS)
+
+fuzz: setup ## Throw what nobody should send at every door, for long
+	$(BIN)/python -m pytest -m "fuzz_full or not ($(SLOW))" tests/fuzz $(ARGS)
 
 lint: $(READY) ## Check style and format
 	$(BIN)/ruff check .

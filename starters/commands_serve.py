@@ -108,7 +108,9 @@ def start(
     if as_json:
         print_json({"incident": name})
     else:
-        console.print(f"{name} is open. Watch it:  responder watch {name}", markup=False)
+        # On one line however narrow the terminal is: it is there to be copied.
+        console.print(f"{name} is open. Watch it:", markup=False)
+        console.print(f"  responder watch {name}", markup=False, soft_wrap=True)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -131,7 +131,7 @@ class SlackSocket:
             elif frame.type == "hello":
                 _log.info("connected to Slack by Socket Mode")
             elif frame.type == "disconnect":
-                _log.info("Slack ends the connection: %s", frame.reason or "no reason given")
+                _log.info("Slack ends the connection: %r", frame.reason[:40] or "no reason given")
                 if frame.reason == "link_disabled":
                     _log.error("Socket Mode is switched off for the app at Slack")
                     return True
@@ -206,5 +206,5 @@ def _received(frame: _Frame) -> Received | None:
     try:
         return from_fields(payload) if frame.type == "slash_commands" else from_object(payload)
     except ValidationError:
-        _log.warning("a request of Slack's by Socket Mode could not be read: %s", frame.type[:40])
+        _log.warning("a request of Slack's by Socket Mode could not be read: %r", frame.type[:40])
         return None

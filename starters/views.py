@@ -49,9 +49,10 @@ def whole(record: Record, *, entries: int | None = None) -> RenderableType:
 def listing(found: Sequence[Listed], now: datetime) -> RenderableType:
     """Show a list of incidents."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in ("incident", "severity", "phase", "alert", "environment", "opened"):
-        # An id is copied, so it stands on one line: the others give way.
-        table.add_column(head, no_wrap=head == "incident")
+    for head in ("incident", "severity", "phase", "alert", "where", "opened"):
+        # An id is copied, so it stands on one line; the others give way, and lose nothing.
+        whole = head in ("incident", "severity")
+        table.add_column(head, no_wrap=whole, min_width=len(head), overflow="fold")
     for each in found:
         style = _SEVERITIES.get(_severity(each.severity), "") if each.open else "dim"
         table.add_row(

@@ -1,8 +1,10 @@
 """Thousands of requests that nobody should send: none breaks a door, and nothing comes of them."""
 
+import copy
 import json
 import time
 from typing import Any
+from urllib.parse import urlencode
 
 import jsonschema
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from temporalio.api.enums.v1 import EventType
 
 from tests.fuzz.conftest import House
-from tests.fuzz.knocking import FORM, Answer, Way, slack
+from tests.fuzz.knocking import FORM, PRESS, Answer, Way, slack
 from tests.fuzz.malformed import EDITS, EXTREME, JSON, NAMED, SOUP, at_each_field
 
 fuzzing = hypothesis_settings(
@@ -113,6 +115,23 @@ async def test_a_real_body_that_was_mangled_on_its_way(
     if body != written(whole) and name != "Alertmanager":
         answer = await house.doors.ask(way.path, body, way.proof(written(whole)))
         assert answer.status in {401, 403}
+
+
+@pytest.mark.fuzz_full
+@pytest.mark.timeout(3_600)
+@doors
+@hypothesis_settings(fuzzing, max_examples=20_000, derandomize=False)
+@given(which=st.integers(0, 99), edits=EDITS, others=st.tuples(SOUP, NAMED | JSON))
+async def test_all_of_that_for_long_and_with_other_dice(
+    house: House, name: str, which: int, edits: list[Any], others: tuple[bytes, Any]
+) -> None:
+    way = house.ways[name]
+    whole, written = list(way.bodies.values())[which % len(way.bodies)]
+    mangled = written(whole)
+    for edit in edits:
+        mangled = edit(mangled)
+    for body in (mangled, others[0], json.dumps(others[1]).encode()):
+        came_of(way, await house.doors.ask(way.path, body, way.proof(body)), body)
 
 
 async def answers(house: House, name: str, **changed: bytes | None) -> Answer:
@@ -244,6 +263,31 @@ async def test_no_door_opens_to_another_method(house: House, name: str, method: 
     way = house.ways[name]
     answer = await house.doors.ask(way.path, b"{}", way.proof(b"{}"), method=method)
     assert answer.status == 405
+
+
+HOSTILE = [
+    "", "|", "|||", "||||", "a|b|c|d", "a|b||" + "x" * 1_900, "x" * 1_900 + "|b||",
+    "a|" + "b" * 900 + "||",
+    "a\x00b|c||", "../a|b||", "a/after/b|c||", "coordinator-test|x||", "a|b|c|\ud800", "☃|☃|☃|☃",
+    "a b|c||", "a'; DROP TABLE x; --|b||", "a\nb|c\rd||\x1b[31m", " | | | ", "%s|{0}|%n|${a}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize("action", ["acknowledge", "approve", "escalate", "resolve", "", "x"])
+async def test_a_button_of_a_person_we_know_does_nothing_to_what_is_not_there(
+    house: House, action: str, value: str
+) -> None:
+    way = house.ways["Slack"]
+    sent = copy.deepcopy(PRESS)
+    sent["user"]["id"] = "U0DANA"
+    sent["actions"][0] |= {"action_id": action, "value": value}
+    body = urlencode({"payload": json.dumps(sent)}).encode()
+
+    answer = await house.doors.ask(way.path, body, way.proof(body))
+
+    assert answer.status in {200, 422}
+    assert not [each for each in answer.told if house.incident in each or "start" in each]
 
 
 async def test_what_was_open_before_is_as_it_was(house: House) -> None:

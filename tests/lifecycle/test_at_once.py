@@ -14,6 +14,7 @@ from activities.record import Phase, Record
 from deploy.console import console
 from deploy.gameday.standins.pagerduty_webhooks import User, incident, payload, signed
 from deploy.gameday.standins.slack import SlackStandIn
+from deploy.gameday.standins.slack_state import Message
 from starters import pagerduty_door
 from tests.lifecycle.drills import ASKS, drill, restart, scale
 from tests.lifecycle.world import Story, Town, World, alert, library, told
@@ -32,14 +33,17 @@ class Doors:
     slack: SlackStandIn
     pagerduty: httpx.AsyncClient
 
-    async def pressed(self, what: Pressed) -> str:
+    async def drawn(self, what: Pressed) -> Message:
+        """A message with the button, as it stands there before anybody acts."""
         record = await self.story.record()
         run = self.story.handle.first_execution_run_id
         asked = record.question
         target = Target(self.story.id, run)
         if what in (Pressed.APPROVE, Pressed.REJECT):
             target = Target(self.story.id, run, asked.id, asked.shown)
-        message = post(self.slack, (what,), target)
+        return post(self.slack, (what,), target)
+
+    async def pressed(self, what: Pressed, message: Message) -> str:
         await self.slack.press(message.ts, what.value, user="U0DANA")
         return await hears(self.slack, "U0DANA")
 
@@ -100,10 +104,11 @@ async def test_one_decides_and_the_other_reads_who_it_was(
     doors: Doors, pressed: Pressed, typed: str, ahead: float
 ) -> None:
     question = (await doors.story.record()).question.id
+    message = await doors.drawn(pressed)
 
     async def press() -> str:
         await asyncio.sleep(ahead)  # the shell needs that long to get there
-        return await doors.pressed(pressed)
+        return await doors.pressed(pressed, message)
 
     asked = ("--question", question)
     slack, shell = await asyncio.gather(press(), doors.typed(typed, *asked))
@@ -123,7 +128,11 @@ async def test_one_decides_and_the_other_reads_who_it_was(
 
 
 async def test_of_two_who_take_over_each_reads_whom_they_took_it_from(doors: Doors) -> None:
-    slack, shell = await asyncio.gather(doors.pressed(Pressed.STOP), doors.typed("take-over"))
+    message = await doors.drawn(Pressed.STOP)
+
+    slack, shell = await asyncio.gather(
+        doors.pressed(Pressed.STOP, message), doors.typed("take-over")
+    )
 
     owner = (await doors.story.record()).people.taken_over_by
     said = {"dana": slack, "lee": shell}

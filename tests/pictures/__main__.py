@@ -99,8 +99,7 @@ async def main(folder: Path) -> None:
         await press((await scenes.asked_of(asking)).ts, "approve", user="U0DANA")
         await asking.until(lambda r: r.phase is Phase.VERIFYING and r.people.acknowledged_by)
         await album.slack("approval-decided", "Approved by")
-        await press((await scenes.root_of(failing)).ts, "escalate", user="U0ROBIN")
-        await failing.until(lambda r: r.people.level == 1)
+        await scenes.escalated(raised, failing)
         await album.slack("escalation", "CriticalAPIErrorRate", root=True, keep="robin asks")
 
         await asking.pass_time(minutes=12)

@@ -6,6 +6,7 @@ from typing import Any
 from activities.alerts import Alert
 from activities.record import Phase
 from activities.words import Severity
+from deploy.gameday.standins.slack_state import Message
 from tests.lifecycle.world import PEOPLE, Story, World, alert
 from tests.pictures.stage import Stage
 from workflows.policy import Policy
@@ -100,6 +101,18 @@ async def unanswered(stage: Stage) -> Story:
     story = await stage.town.hears(failing, world, policy(stage.ui))
     await story.until(lambda r: r.told_at is not None and bool(r.slack.ts))
     return story
+
+
+async def escalated(stage: Stage, story: Story) -> Message:
+    """Have robin press Escalate, and give the entry that calls the next level."""
+    root = await root_of(story)
+    await stage.slack.press(root.ts, "escalate", user="U0ROBIN")
+
+    def called() -> list[Message]:
+        return [each for each in stage.slack.thread(root.ts) if "robin asks" in str(each.blocks)]
+
+    await story.until(lambda r: r.people.level == 1 and bool(called()))
+    return called()[-1]
 
 
 async def root_of(story: Story) -> Any:
