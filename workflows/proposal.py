@@ -77,7 +77,7 @@ def entry(question: Question, record: Record, policy: Policy, key: str) -> Entry
     if not question.answer:
         parts += [
             Part(text=_who(question, policy)),
-            Part(text=" · ".join(_shell(record, question))),
+            Part(text="\n".join(_shell(record, question)), kind="code"),
         ]
         parts += [Part(text=_progress(question))] if question.approvals else []
     elif question.answer == "expired":

@@ -122,17 +122,21 @@ class Person:
         # Of a resolve also what has become of the incident.
         if len(mine) != len(self.step.first) + 1 + (self.step.kind is ActKind.RESOLVE):
             found.append(f"{self.step.kind}: the timeline says of {BY}: {mine}")
-        paged = self._journal.of(self.incident, "pagerduty.page")
-        # Sent twice it is one page where it has one key.
-        called = {page["dedup_key"] for [page] in paged if page["level"] == "engineering-lead"}
-        if len(called) != (self.step.kind is ActKind.ESCALATE):
-            found.append(f"{self.step.kind}: the next level is called by {called}")
+        if self.step.kind is ActKind.ESCALATE:
+            await self.sees(lambda _: bool(self._called()))
+        if len(self._called()) != (self.step.kind is ActKind.ESCALATE):
+            found.append(f"{self.step.kind}: the next level is called by {self._called()}")
         if self.step.kind is ActKind.APPROVE:
             # A second attempt brings the same order, and finds that it is done.
             await self.sees(lambda _: bool(self._changes()))
         if len(self._changes()) != (self.step.kind is ActKind.APPROVE):
             found.append(f"{self.step.kind}: changed {self._changes()}")
         return found
+
+    def _called(self) -> set[str]:
+        """Keys of the pages to the next level: sent twice it is one page where it has one key."""
+        paged = self._journal.of(self.incident, "pagerduty.page")
+        return {page["dedup_key"] for [page] in paged if page["level"] == "engineering-lead"}
 
     def _changes(self) -> set[str]:
         names = ("processes.scale", "host.restart_service")

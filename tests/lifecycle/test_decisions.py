@@ -90,8 +90,9 @@ async def test_what_would_be_touched_is_shown_as_it_is_and_not_as_markup(
     await story.pass_time(seconds=10)
 
     parts = [p for order in world.orders("slack.post_entry") for p in order["entry"]["parts"]]
-    [code] = [part["text"] for part in parts if part.get("kind") == "code"]
+    code, commands = [part["text"] for part in parts if part.get("kind") == "code"]
     assert code.splitlines()[0] == exactly[0]
+    assert [line.split()[1] for line in commands.splitlines()] == ["approve", "reject"]
 
 
 @pytest.mark.parametrize("kind", ["take-over", "resolve", "hold", "escalate", "hand-back"])
