@@ -23,7 +23,7 @@ from tests.gameday.watching import until, well
         ),
         pytest.param(
             "connections",
-            ["connections are used", "May I?", "approved", "cancelled", "Recovered", "Over"],
+            ["connections are used", "Approved by you", "cancelled", "Recovered", "Over"],
             id="sessions leak, and are ended once somebody agrees",
         ),
         pytest.param(
@@ -80,4 +80,4 @@ def told_in_order(incident, said):
     place = 0
     for part in said:
         place = thread.find(part, place)
-        assert place >= 0, (part, thread)
+        assert place >= 0, f"{part} is not where it belongs in: {thread}"
