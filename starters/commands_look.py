@@ -13,6 +13,7 @@ from temporalio.client import Client
 from activities.record import Phase, Record
 from activities.words import Severity
 from starters import views
+from starters.commands_environment import tell_frozen
 from starters.commands_people import As, Incident, Json, whoever
 from starters.completing import alert_names
 from starters.finding import (
@@ -66,6 +67,7 @@ def list_(
     who = whoever(by) if mine else ""
 
     async def work(client: Client, settings: Settings) -> list[Listed]:  # noqa: ARG001
+        await tell_frozen(client)
         found = await incidents(client, filters, most)
         return await held_by(client, found, who) if mine else found
 
