@@ -97,6 +97,8 @@ def show(incident: Incident, *, as_json: Json = False) -> None:
             print_json(found.model_dump(mode="json"))
         else:
             console.print(views.whole(found))
+            if (asked := views.next_steps(found)) is not None:
+                console.print(asked, soft_wrap=True)
         return
     if as_json:
         stop(Exit.NO_ANSWER, "no worker answers: the record cannot be asked for now")

@@ -40,9 +40,9 @@ _KINDS = {"problem": "red", "question": "yellow", "person": "cyan", "note": "cya
 
 
 def whole(record: Record, *, entries: int | None = None) -> RenderableType:
-    """Show all of an incident."""
+    """Show all of an incident, but for `next_steps`: they are copied, and must not be folded."""
     parts = [heading(record), facts(record), plan(record), samples(record)]
-    parts += [people(record), timeline(record, entries), next_steps(record)]
+    parts += [people(record), timeline(record, entries)]
     return Group(*(part for part in parts if part is not None))
 
 

@@ -135,7 +135,10 @@ class Stage:
 
     async def opened(self, sent: list[dict[str, Any]]) -> list[str]:
         """List the incidents that Temporal has of these alerts, asked one by one."""
-        ids = [incident_id(SentAlert.model_validate(each).alert(SCOPE_LABELS)) for each in sent]
+        ids = [
+            incident_id(SentAlert.model_validate_json(json.dumps(each)).alert(SCOPE_LABELS))
+            for each in sent
+        ]
         places = asyncio.Semaphore(20)
 
         async def there(name: str) -> bool:

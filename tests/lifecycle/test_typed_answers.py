@@ -20,7 +20,7 @@ Run = Callable[..., Awaitable[str]]
 def run(town: Town, monkeypatch: pytest.MonkeyPatch) -> Run:
     host = town.env.client.service_client.config.target_host
     monkeypatch.setenv("TEMPORAL_ADDRESS", host)
-    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setenv("COLUMNS", "80")
 
     async def invoke(*words: str, expect: Exit = Exit.DONE) -> str:
         result = await asyncio.to_thread(CliRunner().invoke, console(), list(words))

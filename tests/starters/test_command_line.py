@@ -7,10 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from temporalio.testing import WorkflowEnvironment
 from typer.testing import CliRunner
 
 from deploy.console import console
 from deploy.gameday.standins.status_pages import StatusPagesStandIn
+from deploy.local.programs import temporal
 from deploy.local.responder import RESPONDER
 from starters.session import Exit
 from tests.starters.conftest import working
@@ -201,14 +203,15 @@ async def test_the_doctor_names_each_queue_without_a_worker_and_is_well_with_all
             assert (temporal["state"], temporal["todo"]) == ("ok", [])
 
 
-async def test_the_doctor_says_which_queue_nobody_works_on_and_what_it_costs(
-    run,
-    env,
-    monkeypatch,
-):
-    # A server on which no worker of all queues was ever started.
-    monkeypatch.setenv("TEMPORAL_ADDRESS", env.client.service_client.config.target_host)
-    said = " ".join((await run("doctor", expect=Exit.FAILED)).split())
+async def test_the_doctor_says_which_queue_nobody_works_on_and_what_it_costs(run, monkeypatch):
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(temporal()),
+        dev_server_log_level="error",
+        search_attributes=SEARCH_ATTRIBUTES,
+    ) as unused:  # nobody works there: who ends a worker leaves its name for minutes
+        address = unused.client.service_client.config.target_host
+        monkeypatch.setenv("TEMPORAL_ADDRESS", address)
+        said = " ".join((await run("doctor", expect=Exit.FAILED)).split())
 
     assert "no worker asks for work on `changes`, so that no step is taken" in said
     assert "`responder worker --queue changes` runs one" in said
