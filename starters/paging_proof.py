@@ -11,23 +11,22 @@ from temporalio.client import (
     Client,
     Schedule,
     ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
     ScheduleCalendarSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleRange,
     ScheduleSpec,
-    ScheduleUpdate,
     WorkflowFailureError,
     WorkflowHandle,
 )
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from starters.acting import NotTaken
 from starters.finding import quoted
 from starters.readiness import Readiness
+from starters.scheduling import keep
 from workers.settings import Settings, variable
 from workflows.efforts import Queue
 from workflows.page_proof import PageProof, Proof, ProofOrder
@@ -85,19 +84,9 @@ async def prove_page(
 async def keep_schedule(client: Client, settings: Settings) -> str:
     """Have the test page sent every day as the settings say, or never; twice does no harm."""
     chosen = settings.proof
-    handle = client.get_schedule_handle(SCHEDULE)
+    await keep(client, SCHEDULE, _schedule(settings) if chosen.at else None)
     if not chosen.at:
-        try:
-            await handle.delete()
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
         return f"no daily test page ({variable('proof', 'at')} names its time)"
-    schedule = _schedule(settings)
-    try:
-        await client.create_schedule(SCHEDULE, schedule)
-    except ScheduleAlreadyRunningError:
-        await handle.update(lambda _: ScheduleUpdate(schedule=schedule))
     return f"a test page to {chosen.level} every day at {chosen.at} ({chosen.time_zone})"
 
 

@@ -9,16 +9,14 @@ from temporalio.client import (
     Client,
     Schedule,
     ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
     ScheduleCalendarSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleRange,
     ScheduleSpec,
-    ScheduleUpdate,
 )
-from temporalio.service import RPCError, RPCStatusCode
 
+from starters.scheduling import keep
 from workers.settings import Settings, variable
 from workers.summary_settings import SummarySettings, Weekday
 from workflows.efforts import Queue
@@ -32,19 +30,9 @@ _CATCH_UP = timedelta(days=3)
 async def keep_summaries(client: Client, settings: Settings) -> str:
     """Have the summary sent every week as the settings say, or never; twice does no harm."""
     chosen = settings.summary
-    handle = client.get_schedule_handle(SCHEDULE)
+    await keep(client, SCHEDULE, _schedule(chosen) if chosen.weekday else None)
     if not chosen.weekday:
-        try:
-            await handle.delete()
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
         return f"no weekly summary ({variable('summary', 'weekday')} names its day)"
-    schedule = _schedule(chosen)
-    try:
-        await client.create_schedule(SCHEDULE, schedule)
-    except ScheduleAlreadyRunningError:
-        await handle.update(lambda _: ScheduleUpdate(schedule=schedule))
     return f"a summary every {chosen.weekday} at {chosen.at} ({chosen.time_zone})"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 
 from activities.dashboard import Dashboard
 from activities.health import Health
@@ -79,9 +80,9 @@ class _Untried(Check):
     """An endpoint of the platform to ask which would be to act."""
 
     @property
+    @abstractmethod
     def url(self) -> str:
         """Its address."""
-        raise NotImplementedError
 
     @property
     def configured(self) -> bool:
