@@ -41,9 +41,12 @@ async def env() -> AsyncIterator[WorkflowEnvironment]:
     await asyncio.sleep(0.3)  # sdk-python#300: an exit just after the last use may crash
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def live() -> AsyncIterator[WorkflowEnvironment]:
-    """A Temporal server of its own in real time, for the doors: its task queues are theirs."""
+    """A Temporal server in real time, for the doors: its task queues are theirs.
+
+    One for each file: a worker of one would carry on what others left open, and page for it.
+    """
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(temporal()),
         dev_server_log_level="error",

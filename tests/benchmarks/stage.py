@@ -16,7 +16,8 @@ import httpx
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.alerts import SCOPE_LABELS, incident_id
+from activities.alerts import SCOPE_LABELS, incident_id, indicator_of
+from activities.causes import causes_of, symptoms_of
 from deploy.gameday.standins.pagerduty import PagerDutyStandIn
 from deploy.gameday.standins.slack import CHANNELS, SlackStandIn
 from deploy.local.processes import free_port
@@ -177,9 +178,12 @@ class Stage:
 
 
 def alerts(count: int, severity: str = "critical") -> list[dict[str, Any]]:
-    """Make so many alerts, each of an incident of its own."""
+    """Make so many alerts, each of an incident of its own; none explains another.
+
+    A symptom is not paged for until its cause is over: it would measure that wait alone.
+    """
     batch = uuid.uuid4().hex[:8]
-    names = [procedure.__name__ for procedure in PROCEDURES]
+    names = [name for name in (each.__name__ for each in PROCEDURES) if not _related(name)]
     made = []
     for number in range(count):
         labels = {
@@ -201,6 +205,11 @@ def alerts(count: int, severity: str = "critical") -> list[dict[str, Any]]:
             }
         )
     return made
+
+
+def _related(alert: str) -> bool:
+    indicator = indicator_of(alert)
+    return bool(causes_of(indicator) or symptoms_of(indicator))
 
 
 def delivery(alerts: list[dict[str, Any]]) -> dict[str, Any]:
