@@ -44,7 +44,7 @@ async def run(method: Callable[..., Awaitable[Any]], *orders: Any, attempt: int 
     return await env.run(method, *orders)
 
 
-async def until(probe: Callable[[], Awaitable[Any]], seconds: float = 10.0) -> Any:
+async def until(probe: Callable[[], Awaitable[Any]], seconds: float = 60.0) -> Any:
     """Ask until the answer is true, and give it."""
     async with asyncio.timeout(seconds):
         while not (answer := await probe()):

@@ -50,7 +50,7 @@ async def host(tmp_path):
 async def test_a_real_pm2_s_logs_are_found_emptied_and_its_instances_asked(host, tmp_path):
     folder = tmp_path / "pm2" / "logs"
     places = LogPlaces(app=APP, folder=str(folder))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not any(file.stat().st_size for file in folder.iterdir()):
             await asyncio.sleep(0.1)
 

@@ -304,7 +304,7 @@ async def post(url: str, alerts: dict[str, bool]) -> None:
 
 
 async def until(far: FarSide, *expected: tuple[str, str]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not set(expected) <= told(far):
             await asyncio.sleep(0.05)
 

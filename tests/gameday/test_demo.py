@@ -177,7 +177,7 @@ async def test_a_person_is_asked_at_a_terminal(typed, approved, told):
     for line in typed:
         await asyncio.sleep(0)
         os.write(person, line.encode())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             seen = len(said)
             while len(said) == seen and not asking.done():
                 await asyncio.sleep(0.01)

@@ -114,6 +114,6 @@ async def test_the_platform_s_own_metrics_and_alerts_are_read(at):
         alerts = await run(Alertmanager(http, at["alertmanager_url"]).open_alerts, OpenAlerts())
     assert alerts.truncated == 0
     prometheus = Prometheus(PrometheusApi(at["prometheus_url"]))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await run(prometheus.value, Query(expression="sum(up)"))).value is None:
             await asyncio.sleep(0.2)

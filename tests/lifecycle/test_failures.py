@@ -54,7 +54,7 @@ async def live(town: Town, name: str, how: str) -> Story:
     return story
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", EVERY)
 async def test_whatever_fails_it_ends_well_or_people_have_it(town: Town, name: str) -> None:
     for story in await asyncio.gather(*(live(town, name, how) for how in BROKEN)):

@@ -68,7 +68,7 @@ def buttons(message: Message) -> list[str]:
     return [each["action_id"] for row in rows for each in row["elements"]]
 
 
-async def comes_true(what: Callable[[], bool], seconds: float = 20.0) -> None:
+async def comes_true(what: Callable[[], bool], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not what():
             await asyncio.sleep(0.02)

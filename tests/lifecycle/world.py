@@ -551,7 +551,7 @@ class Story:
         person = PersonAct(kind=ActKind(kind), act=self._act(kind, by, more))
         await self._open.signal("person", person)
 
-    async def until(self, what: Callable[[Record], bool], seconds: float = 10.0) -> Record:
+    async def until(self, what: Callable[[Record], bool], seconds: float = 60.0) -> Record:
         """Wait, in real time, until the record is as asked: for what needs no clock to move."""
         last = await self.record()
         for _ in range(int(seconds / 0.02)):

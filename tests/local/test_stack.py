@@ -38,7 +38,7 @@ async def deliver(stack: Stack) -> int:
 
 async def incident(stack: Stack) -> str:
     client = await stack.client()
-    async with asyncio.timeout(10):  # visibility is written a moment later
+    async with asyncio.timeout(60):  # visibility is written a moment later
         while True:
             async for found in client.list_workflows("WorkflowType = 'Incident'"):
                 return found.id
@@ -52,7 +52,7 @@ async def quiet(stack: Stack, of: str) -> None:
     seconds until the task is given out again.
     """
     handle = (await stack.client()).get_workflow_handle(of)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await handle.query("record"))["phase"] != Phase.WATCHING:
             await asyncio.sleep(0.1)
 
@@ -88,7 +88,7 @@ async def test_each_part_is_killed_and_comes_back_with_the_incident(tmp_path):
         await stack.kill_temporal()
         assert await deliver(stack) == 503
         await stack.start_temporal()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await deliver(stack) != 200:
                 await asyncio.sleep(0.1)
         assert await incident(stack) == opened

@@ -116,7 +116,7 @@ async def incidents(client: Client) -> dict[str, WorkflowExecutionStatus | None]
 
 
 async def until_there(client: Client) -> dict[str, WorkflowExecutionStatus | None]:
-    async with asyncio.timeout(10):  # visibility is written a moment later
+    async with asyncio.timeout(60):  # visibility is written a moment later
         while not (found := await incidents(client)):
             await asyncio.sleep(0.05)
     return found

@@ -47,7 +47,7 @@ class Terminal:
             os.write(self.master, key.encode())
             await asyncio.sleep(0.03)
 
-    async def shows(self, words: str, seconds: float = 20) -> None:
+    async def shows(self, words: str, seconds: float = 60) -> None:
         """Wait for words that were not there before."""
         try:
             async with asyncio.timeout(seconds):
