@@ -27,7 +27,7 @@ gameday: $(READY) ## Break one thing after the other, and score the answers (ARG
 	@$(BIN)/python -m deploy.local.programs $(SERVERS) >/dev/null
 	$(BIN)/responder gameday $(ARGS)
 
-JOBS ?= 2
+JOBS ?= 3
 SLOW := benchmark or crash_full or fuzz_full
 # Real processes on a busy machine may miss a deadline: tried again, and shown as "rerun".
 AGAIN := --reruns 2 --reruns-delay 1
@@ -41,7 +41,7 @@ test: setup ## Run all tests (ARGS="..." for pytest, which then runs once)
 ifdef ARGS
 	$(BIN)/python -m pytest -m "not ($(SLOW))" $(ARGS)
 else
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(AGAIN) -m "not ($(SLOW))" $(ALONE:%=--ignore %)
+	$(BIN)/python -m pytest -q -n $(JOBS) --no-loadscope-reorder $(AGAIN) -m "not ($(SLOW))" $(ALONE:%=--ignore %)
 	$(BIN)/python -m pytest -q $(AGAIN) $(ONCE) -m "not ($(SLOW) or crash)" $(ALONE)
 endif
 

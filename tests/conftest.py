@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
+from xdist.scheduler import LoadFileScheduling
 
 from deploy.local.programs import temporal
 from workflows.case import SEARCH_ATTRIBUTES
@@ -20,6 +21,27 @@ FAST = [
     )
     for flag in ("--dynamic-config-value", value)
 ]
+
+WHOLE = ("tests/gameday/", "tests/local/", "tests/benchmarks/")
+"""Tests that run whole platforms: one after the other, for two at once starve each other."""
+
+
+class SideBySide(LoadFileScheduling):
+    """Hands out tests by file, and those of whole platforms to a single process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        whole = nodeid.startswith(WHOLE)
+        return "whole platforms" if whole else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> SideBySide:
+    return SideBySide(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: in the end no process waits for another."""
+    items.sort(key=lambda item: not item.nodeid.startswith(WHOLE))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """A world for incidents to happen in: everything outside is scripted, the lifecycle is real."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -553,13 +554,13 @@ class Story:
 
     async def until(self, what: Callable[[Record], bool], seconds: float = 60.0) -> Record:
         """Wait, in real time, until the record is as asked: for what needs no clock to move."""
-        last = await self.record()
-        for _ in range(int(seconds / 0.02)):
-            if what(last):
-                return last
-            await asyncio.sleep(0.02)
-            last = await self.record()
-        raise AssertionError(f"it never came true\n{told(last)}")
+        end, pause = time.monotonic() + seconds, 0.02
+        while not what(last := await self.record()):
+            if time.monotonic() > end:
+                raise AssertionError(f"it never came true\n{told(last)}")
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.2, 0.2)  # every look is work for those who are looked at
+        return last
 
     async def pass_time(self, **span: float) -> Record:
         """Let virtual time pass, as much as it lives."""
