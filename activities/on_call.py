@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 from temporalio import activity
 
-from activities.errors import Failed, NotConfigured, NotYet, Throttled, Unavailable, retry_after
+from activities.errors import Failed, NotConfigured, NotYet, Unavailable
 from activities.messages import fitted
-from activities.web import Answered, Web
+from activities.pagerduty_api import PAGERDUTY_API, PagerDutyApi
 from activities.words import Answer, Name, Order
 
-PAGERDUTY_API = "https://api.pagerduty.com"
 MOST_KEY = 255
-_Model = TypeVar("_Model", bound=Answer)
 _LIMIT = 100
 _MOST_PAGES = 10
 _MOST_NAME = 100
@@ -92,15 +90,9 @@ class OnCall:
         url: str = PAGERDUTY_API,
         seconds: float = _SECONDS,
     ) -> None:
-        secret = token.get_secret_value()
-        self._web = Web(http, "PagerDuty", secrets=(secret,), seconds=seconds)
-        self._headers = {
-            "authorization": f"Token token={secret}",
-            "accept": "application/vnd.pagerduty+json;version=2",
-        }
+        self._api = PagerDutyApi(http, token, url=url, seconds=seconds)
         self._policies = {level: _split(policy) for level, policy in policies.items()}
         self._names = dict(names or {})
-        self._url = url.rstrip("/")
 
     @activity.defn(name="pagerduty.on_call")
     async def on_call(self, ask: AskOnCall) -> OnCallNow:
@@ -122,9 +114,9 @@ class OnCall:
         """Look once for a person's acknowledgement of a page; fail with `NotYet` without one."""
         key = fitted(ask.dedup_key, MOST_KEY)
         query = urlencode({"incident_key": key, "limit": 5, "date_range": "all"})
-        answer = await self._ask(f"/incidents?{query}")
-        for raw in _listed(answer, "incidents", self._web.system):
-            incident = _read(_Incident, raw, self._web.system)
+        answer = await self._api.get(f"/incidents?{query}")
+        for raw in _listed(answer, "incidents", self._api.system):
+            incident = self._api.read(_Incident, raw)
             if incident.incident_key != key:
                 continue
             people = [each.acknowledger for each in incident.acknowledgements]
@@ -139,15 +131,15 @@ class OnCall:
     async def key_of(self, incident: str) -> str:
         """Give the deduplication key of an incident there; empty where it has none, or is gone."""
         try:
-            answer = await self._ask(f"/incidents/{quote(incident, safe='')}")
+            answer = await self._api.get(f"/incidents/{quote(incident, safe='')}")
         except Failed as error:
             if error.type == "Refused":
                 return ""
             raise
-        found = answer.json(self._web.system).get("incident")
+        found = answer.get("incident")
         if not isinstance(found, dict):
             raise Unavailable("PagerDuty answered without the incident it should")
-        return _read(_Incident, found, self._web.system).incident_key or ""
+        return self._api.read(_Incident, found).incident_key or ""
 
     async def _shifts(self, policies: list[str]) -> list[_Shift]:
         shifts: list[_Shift] = []
@@ -161,31 +153,12 @@ class OnCall:
                 },
                 doseq=True,
             )
-            answer = await self._ask(f"/oncalls?{query}")
-            listed = _listed(answer, "oncalls", self._web.system)
-            shifts += [_read(_Shift, raw, self._web.system) for raw in listed]
-            if not answer.json(self._web.system).get("more"):
+            answer = await self._api.get(f"/oncalls?{query}")
+            listed = _listed(answer, "oncalls", self._api.system)
+            shifts += [self._api.read(_Shift, raw) for raw in listed]
+            if not answer.get("more"):
                 return shifts
         raise Unavailable("PagerDuty lists more people on call than are read")
-
-    async def _ask(self, path: str) -> Answered:
-        answer = await self._web.ask("GET", f"{self._url}{path}", headers=self._headers)
-        if answer.status == 200:
-            return answer
-        if answer.status == 429:
-            wait = retry_after(answer.headers) or _reset(answer.headers)
-            raise Throttled("PagerDuty answered 429: too many requests", wait=wait)
-        if answer.status in range(201, 400):
-            raise Unavailable(f"PagerDuty answered {answer.status} instead of 200")
-        raise self._refused(answer)
-
-    def _refused(self, answer: Answered) -> Failed:
-        try:
-            error = answer.json(self._web.system).get("error")
-        except Unavailable:
-            error = None
-        said = error.get("message") if isinstance(error, dict) else ""
-        return self._web.refused(answer, str(said or ""))
 
     def _name(self, user: _Reference) -> str:
         """Name a user as our own settings do, else as PagerDuty does."""
@@ -197,21 +170,8 @@ def _split(policy: str) -> tuple[str, int]:
     return name.upper(), int(place or 1)
 
 
-def _listed(answer: Answered, field: str, system: str) -> Iterator[dict[str, Any]]:
-    found = answer.json(system).get(field)
+def _listed(answer: dict[str, Any], field: str, system: str) -> Iterator[dict[str, Any]]:
+    found = answer.get(field)
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise Unavailable(f"{system} answered {answer.status}, but without the {field} it should")
+        raise Unavailable(f"{system} answered 200, but without the {field} it should")
     return iter(found)
-
-
-def _read(model: type[_Model], raw: dict[str, Any], system: str) -> _Model:
-    try:
-        return model.model_validate(raw)
-    except ValidationError:
-        raise Unavailable(f"{system} answered in a shape that is not known") from None
-
-
-def _reset(headers: Mapping[str, str]) -> timedelta | None:
-    """Read ratelimit-reset, which is in seconds, and often missing."""
-    raw = headers.get("ratelimit-reset", "")
-    return timedelta(seconds=int(raw)) if raw.isascii() and raw.isdigit() and len(raw) < 6 else None

@@ -2,7 +2,8 @@
 
 An event is recognised by its dedup key and routing key, so repeating one is safe. PagerDuty answers
 202 even to what it drops: an acknowledgement or a resolution sent with another routing key than the
-page's. So a page says by which route it went, and what follows goes the same way.
+page's. So a page says by which route it went, and what follows goes the same way. What people have
+opened there by hand no event reaches: that is told by the REST API.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from temporalio import activity
 
 from activities.errors import NotConfigured, Throttled, Unavailable, from_status, retry_after
 from activities.messages import Fact, Link, fitted
+from activities.pagerduty_there import PeoplesIncidents, State, there
 from activities.redaction import redact
 from activities.words import Answer, Order, Severity, Urgency
 
@@ -32,6 +34,7 @@ _MOST_DETAIL = 2_000
 _MOST_LINKS = 10
 _MOST_ANSWER_BYTES = 64 * 1024
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+_STATES: dict[str, State] = {"acknowledge": "acknowledged", "resolve": "resolved"}
 
 
 class Page(Order):
@@ -58,6 +61,8 @@ class Follow(Order):
     dedup_key: str
     route: str
     """As the answer to the page said."""
+    by: str = ""
+    """Who has done it; said only of what people have opened there."""
 
 
 class Paged(Answer):
@@ -78,8 +83,10 @@ class PagerDuty:
         *,
         url: str = PAGERDUTY_URL,
         timeout: httpx.Timeout = _TIMEOUT,
+        peoples: PeoplesIncidents | None = None,
     ) -> None:
         self._client = client
+        self._peoples = peoples or PeoplesIncidents(client, SecretStr(""))
         self._keys = {level: key for level, key in routing_keys.items() if key.get_secret_value()}
         self._url = f"{url.rstrip('/')}/v2/enqueue"
         self._timeout = timeout
@@ -105,6 +112,9 @@ class PagerDuty:
         return await self._follow("resolve", order)
 
     async def _follow(self, action: Literal["acknowledge", "resolve"], order: Follow) -> Paged:
+        if incident := there(order.dedup_key):
+            said = await self._peoples.say(incident, _STATES[action], order.by)
+            return Paged(dedup_key=order.dedup_key, route=order.route, said=said)
         route = self._route(order.route)
         await self._enqueue(action, order.dedup_key, route, {})
         key = fitted(order.dedup_key, _MOST_KEY)
@@ -118,7 +128,7 @@ class PagerDuty:
         if self._keys:
             # Somebody who is woken in another's place is better than nobody.
             return min(self._keys)
-        raise NotConfigured("PagerDuty", f"a routing key for {level!r}, or a default one")
+        raise NotConfigured("PagerDuty", "RESPONDER_PAGERDUTY__ROUTING_KEY")
 
     async def _enqueue(
         self, action: str, dedup_key: str, route: str, particulars: dict[str, Any]

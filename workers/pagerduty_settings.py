@@ -6,8 +6,9 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from activities.on_call import PAGERDUTY_API
 from activities.pagerduty import DEFAULT_ROUTE, PAGERDUTY_URL
+from activities.pagerduty_api import PAGERDUTY_API
+from activities.pagerduty_there import ADDRESS
 from workers.sections import Section
 from workers.values import Token, Web
 
@@ -32,7 +33,13 @@ class PagerDutySettings(Section):
     people: dict[UserId, str] = Field(default_factory=dict)
     """Names of people as the policy has them, by the id of their user there (PABC123)."""
     api_token: SecretStr = _NOTHING
-    """Read-only key of the REST API, by which it is known who is on call."""
+    """Key of the REST API, by which it is known who is on call; one that may write also tells
+    what is done here about incidents that people opened there."""
+    from_address: Annotated[str, StringConstraints(pattern=rf"^({ADDRESS.pattern})?$")] = ""
+    """E-mail address of the user there in whose name that is said, where PagerDuty does not know
+    whoever did it."""
+    open_what_people_open: bool = True
+    """Whether an incident that somebody of ours opens there by hand is opened here too."""
     api_url: Web = PAGERDUTY_API
     escalation_policies: dict[str, EscalationPolicy] = Field(default_factory=dict)
     """By level of ours: id of an escalation policy there, and after a slash which of its levels."""

@@ -172,7 +172,7 @@ async def test_a_level_without_a_key_wakes_somebody_by_any_key_that_there_is(
 @pytest.mark.parametrize("keys", [{}, {"default": SecretStr("")}])
 async def test_without_a_routing_key_nothing_is_tried(keys: dict[str, SecretStr]) -> None:
     async with httpx.AsyncClient() as client:
-        with pytest.raises(ApplicationError, match="'on-call'") as failed:
+        with pytest.raises(ApplicationError, match="PAGERDUTY__ROUTING_KEY") as failed:
             await run(PagerDuty(client, keys, url="http://127.0.0.1:1").page, PAGE)
     assert failed.value.type == "NotConfigured"
 

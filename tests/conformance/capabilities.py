@@ -28,6 +28,7 @@ from activities.maintenance import Maintenance
 from activities.messages import Entry, Glance
 from activities.on_call import AskOnCall, AwaitAcknowledgement, OnCall
 from activities.pagerduty import Follow, Page, PagerDuty
+from activities.pagerduty_there import PeoplesIncidents
 from activities.pages import BuildLog, Pages, PagesBefore, RollBackPages
 from activities.pages_project import Project
 from activities.phones import AskReceipts, PagePhones, Phones, PhoneTicket
@@ -99,6 +100,13 @@ async def _pagerduty(url: str, make: Callable[[PagerDuty], Call]) -> AsyncIterat
     async with httpx.AsyncClient() as client:
         keys = {"default": SecretStr(SECRET)}
         yield make(PagerDuty(client, keys, url=url, timeout=httpx.Timeout(SECONDS)))
+
+
+@contextlib.asynccontextmanager
+async def _peoples(url: str, make: Callable[[PeoplesIncidents], Call]) -> AsyncIterator[Call]:
+    async with httpx.AsyncClient() as client:
+        token = SecretStr(SECRET)
+        yield make(PeoplesIncidents(client, token, sender="a@b.c", url=url, seconds=SECONDS))
 
 
 @contextlib.asynccontextmanager
@@ -281,6 +289,11 @@ CAPABILITIES: tuple[Capability, ...] = (
         "repeatable",
         lambda url: _pagerduty(url, lambda duty: lambda: duty.resolve(_FOLLOW)),
         _HALF_A_MINUTE,
+    ),
+    Capability(
+        "pagerduty.resolve what people opened",
+        "repeatable",
+        lambda url: _peoples(url, lambda there: lambda: there.say("Q1", "resolved")),
     ),
     Capability(
         "pagerduty.on_call",

@@ -7,71 +7,26 @@ import json
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from deploy.gameday.standins.pagerduty_rules import objections
-from deploy.gameday.standins.pagerduty_webhooks import (
-    INTEGRATION,
-    Hook,
-    User,
-    incident,
-    note,
-    payload,
+from deploy.gameday.standins.pagerduty_rules import (
+    UNKNOWN,
+    objection_to_update,
+    objection_to_writer,
+    objections,
+    writer,
 )
+from deploy.gameday.standins.pagerduty_state import Opened, Received, State
+from deploy.gameday.standins.pagerduty_webhooks import INTEGRATION, Hook, User, note, payload
 from deploy.gameday.standins.server import StandIn
 
 MOST_BYTES = 512 * 1024
 REST_TOKEN = "u+stand-in-rest-token"  # noqa: S105 - it opens nothing
-
-
-class Received(BaseModel):
-    """One event that was accepted, whether it had an effect or not."""
-
-    at: datetime
-    routing_key: str
-    action: Literal["trigger", "acknowledge", "resolve"]
-    dedup_key: str
-    payload: dict[str, Any] = {}
-    links: list[dict[str, Any]] = []
-    dropped: bool = False
-    """True for a follow-up of nothing that is open: answered 202 all the same."""
-
-
-class Opened(BaseModel):
-    """One alert, from its first trigger to its resolution."""
-
-    routing_key: str
-    dedup_key: str
-    status: Literal["triggered", "acknowledged", "resolved"] = "triggered"
-    summary: str
-    severity: str
-    triggers: int = 1
-    opened_at: datetime
-    number: int = 0
-    acknowledged: list[dict[str, Any]] = []
-    """References to who has acknowledged it: users, or an integration."""
-    changed_by: dict[str, Any] | None = None
-
-    def incident(self) -> dict[str, Any]:
-        """Write it as an incident, as the REST API and webhooks do."""
-        acknowledgements = [
-            {"at": self.opened_at.isoformat(), "acknowledger": who} for who in self.acknowledged
-        ]
-        return {
-            **incident(self.number, self.dedup_key, self.status, self.summary),
-            "acknowledgements": acknowledgements,
-            "last_status_change_by": self.changed_by,
-        }
-
-
-class _State(BaseModel):
-    events: list[Received] = []
-    alerts: list[Opened] = []
+READ_ONLY_TOKEN = "r+stand-in-rest-token"  # noqa: S105 - nor does this
 
 
 class PagerDutyStandIn(StandIn):
@@ -94,10 +49,12 @@ class PagerDutyStandIn(StandIn):
         self._echoes: set[asyncio.Task[int]] = set()
         self.hook: Hook | None = None
         """Where webhooks go; None sends none."""
+        self.users: list[User] = []
+        """Who may be named in the header From."""
         self.on_call: dict[tuple[str, int], list[User]] = {}
         """Whose turn it is, by escalation policy and its level."""
         kept = self.remembered()
-        self._state = _State() if kept is None else _State.model_validate_json(kept)
+        self._state = State() if kept is None else State.model_validate_json(kept)
 
     @property
     def events(self) -> list[Received]:
@@ -121,12 +78,33 @@ class PagerDutyStandIn(StandIn):
             Route("/oncalls", self._oncalls),
             Route("/incidents", self._incidents),
             Route("/incidents/{id}", self._incident),
+            Route("/incidents/{id}", self._update, methods=["PUT"]),
+            Route("/users/{id}", self._user),
             Route("/_standin/state", self._look),
         ]
 
     def method(self, path: str) -> str | None:
         """Name the methods that may fail."""
-        return {"/v2/enqueue": "enqueue", "/oncalls": "oncalls"}.get(path)
+        named = {"/v2/enqueue": "enqueue", "/oncalls": "oncalls"}
+        return named.get(path) or ("incidents" if path.startswith("/incidents/") else None)
+
+    async def opens(
+        self,
+        user: User,
+        title: str,
+        *,
+        service: str = "API",
+        urgency: str = "high",
+        times: int = 1,
+    ) -> Opened:
+        """Let a person open an incident by hand, and our door be told of it so many times."""
+        number = len(self._state.alerts) + 1
+        opened = Opened.by_hand(title, service=service, urgency=urgency, number=number)
+        self._state.alerts.append(opened)
+        self.remember(self._state.model_dump_json())
+        if times:
+            await self.does(user, "triggered", opened.dedup_key, times=times)
+        return opened
 
     async def does(
         self,
@@ -142,12 +120,9 @@ class PagerDutyStandIn(StandIn):
         alert = self.alert(dedup_key)
         if alert is None or self.hook is None:
             raise LookupError("no such page, or nobody to tell")
-        if happened == "acknowledged":
-            alert.status, alert.acknowledged = "acknowledged", [user.reference]
-        elif happened == "resolved":
-            alert.status, alert.changed_by = "resolved", user.reference
-        elif happened == "unacknowledged":
-            alert.status, alert.acknowledged = "triggered", []
+        statuses = {"acknowledged", "resolved", "unacknowledged"}
+        if happened in statuses:
+            alert.become(happened, user.reference, datetime.now(UTC))
         self.remember(self._state.model_dump_json())
         data = alert.incident()
         if happened == "annotated":
@@ -190,16 +165,54 @@ class PagerDutyStandIn(StandIn):
     async def _incident(self, request: Request) -> Response:
         if refused := self._unauthorized(request):
             return refused
-        for each in self._state.alerts:
-            if (shown := each.incident())["id"] == request.path_params["id"]:
-                return JSONResponse({"incident": shown})
-        return JSONResponse({"error": {"message": "Not Found", "code": 2100}}, status_code=404)
+        found = self._by_id(request)
+        if found is None:
+            return _error(*UNKNOWN)
+        return JSONResponse({"incident": found.incident()})
+
+    async def _update(self, request: Request) -> Response:
+        if refused := self._unauthorized(request):
+            return refused
+        sender, alert = request.headers.get("from", ""), self._by_id(request)
+        who = writer(sender, self.users)
+        if who is None or alert is None:
+            return _error(*(objection_to_writer(sender, self.users) or UNKNOWN))
+        wanted = await request.json()
+        if objection := objection_to_update(wanted, alert):
+            return _error(*objection)
+        status = wanted["incident"]["status"]
+        alert.become(status, who.reference, datetime.now(UTC))
+        self.remember(self._state.model_dump_json())
+        self._echo(payload(status, alert.incident(), agent=who.reference))
+        return JSONResponse({"incident": alert.incident()})
+
+    async def _user(self, request: Request) -> Response:
+        if refused := self._unauthorized(request):
+            return refused
+        for each in self.users:
+            if each.id == request.path_params["id"]:
+                return JSONResponse({"user": {**each.reference, "email": each.email}})
+        return _error(*UNKNOWN)
+
+    def _by_id(self, request: Request) -> Opened | None:
+        name = request.path_params["id"]
+        return next((each for each in self._state.alerts if each.name == name), None)
+
+    def _echo(self, said: dict[str, Any]) -> None:
+        """Tell our door; not waited for, for it may be waiting for us."""
+        if self.hook is not None:
+            self._echoes.add(task := asyncio.create_task(self.hook.send(said)))
+            task.add_done_callback(self._echoes.discard)
 
     def _unauthorized(self, request: Request) -> Response | None:
-        if request.headers.get("authorization") == f"Token token={self._token}":
+        shown = request.headers.get("authorization")
+        if shown == f"Token token={self._token}":
             return None
-        said = {"message": "Authentication failed", "code": 2006}
-        return JSONResponse({"error": said}, status_code=401)
+        if shown != f"Token token={READ_ONLY_TOKEN}":
+            return _error(401, 2006, "Authentication failed")
+        if request.method in {"GET", "HEAD"}:
+            return None
+        return _error(403, 2010, "Access Denied")
 
     async def _look(self, _: Request) -> Response:
         return Response(self._state.model_dump_json(), media_type="application/json")
@@ -218,10 +231,8 @@ class PagerDutyStandIn(StandIn):
             return _refuse(400, "Event object is invalid", wrong)
         echo = self._take(event)
         self.remember(self._state.model_dump_json())
-        if echo is not None and self.hook is not None:
-            # Not awaited here: it would wait for us.
-            self._echoes.add(task := asyncio.create_task(self.hook.send(echo)))
-            task.add_done_callback(self._echoes.discard)
+        if echo is not None:
+            self._echo(echo)
         answer = {
             "status": "success",
             "message": "Event processed",
@@ -258,11 +269,8 @@ class PagerDutyStandIn(StandIn):
         elif standing is not None and action == "trigger":
             standing.triggers += 1
         elif standing is not None:
-            standing.status = "acknowledged" if action == "acknowledge" else "resolved"
-            if action == "acknowledge":
-                standing.acknowledged = [*standing.acknowledged, INTEGRATION]
-            else:
-                standing.changed_by = INTEGRATION
+            status = "acknowledged" if action == "acknowledge" else "resolved"
+            standing.become(status, INTEGRATION, now)
         self._state.events.append(
             Received(
                 at=now,
@@ -279,6 +287,11 @@ class PagerDutyStandIn(StandIn):
         happened = {"trigger": "triggered", "acknowledge": "acknowledged"}.get(action, "resolved")
         alert = standing or self._state.alerts[-1]
         return payload(happened, alert.incident(), agent=INTEGRATION)
+
+
+def _error(status: int, code: int, message: str) -> Response:
+    error = {"message": message, "code": code, "errors": []}
+    return JSONResponse({"error": error}, status_code=status)
 
 
 def _refuse(status: int, message: str, errors: list[str]) -> Response:

@@ -1,9 +1,16 @@
-"""What PagerDuty's Events API objects to."""
+"""What PagerDuty's Events API objects to, and its REST API."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from deploy.gameday.standins.pagerduty_state import Opened
+from deploy.gameday.standins.pagerduty_webhooks import User
+
+Objection = tuple[int, int, str]
+"""Status of the answer, PagerDuty's code for it, and its words."""
+UNKNOWN: Objection = (404, 2100, "Not Found")
 _SEVERITIES = {"critical", "error", "warning", "info"}
 
 
@@ -44,3 +51,27 @@ def _wrong_trigger(event: dict[str, Any]) -> list[str]:
     ):
         wrong.append("'links' is invalid")
     return wrong
+
+
+def objection_to_writer(sender: str, users: Sequence[User]) -> Objection | None:
+    """Say what the real one would object to in whoever wants to write."""
+    if not sender:
+        return (400, 2016, 'You must specify a user\'s email address in the "From" header')
+    return (400, 1008, "Requester User Not Found") if writer(sender, users) is None else None
+
+
+def objection_to_update(wanted: Any, alert: Opened) -> Objection | None:
+    """Say what the real one would object to in an update of an incident."""
+    incident = wanted.get("incident") if isinstance(wanted, Mapping) else None
+    status = incident.get("status") if isinstance(incident, Mapping) else None
+    if status not in {"acknowledged", "resolved"}:
+        return (400, 2001, "Invalid Input Provided")
+    if status != alert.status:
+        return None
+    resolved = status == "resolved"
+    return (400, 1001 if resolved else 1002, f"Incident Already {status.capitalize()}")
+
+
+def writer(sender: str, users: Sequence[User]) -> User | None:
+    """Find the user whose address is in the header From."""
+    return next((each for each in users if each.email and each.email == sender), None)

@@ -23,6 +23,7 @@ class User:
 
     id: str
     name: str
+    email: str = ""
 
     @property
     def reference(self) -> dict[str, str]:
@@ -105,10 +106,16 @@ def payload(
 
 
 def incident(
-    number: int, key: str, status: str, title: str, assignees: Sequence[User] = ()
+    number: int,
+    key: str,
+    status: str,
+    title: str,
+    assignees: Sequence[User] = (),
+    *,
+    name: str = "",
 ) -> dict[str, Any]:
     """Write an incident as events carry it."""
-    name = f"PSTANDIN{number}"
+    name = name or f"PSTANDIN{number}"
     return {
         "id": name,
         "type": "incident",
