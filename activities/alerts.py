@@ -14,6 +14,9 @@ from activities.words import Answer, Order, Severity
 SCOPE_LABELS = ("environment", "cluster", "namespace", "service", "job")
 """The labels whose values say "the same thing is broken"; a setting."""
 
+MANUAL = "manual-"
+"""What the fingerprint of an alert begins with that a person has opened an incident by."""
+
 _LEVEL = re.compile(r"^(High|Critical)(?=[A-Z])")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated
 
 import typer
 from temporalio.client import Client
 
-from activities.alerts import Alert, AlertStatus
 from activities.words import Severity
 from starters.commands_people import As, Json, whoever
-from starters.opening import grouped, tell
+from starters.opening import by_hand, grouped, tell
 from starters.paging_proof import keep_schedule
 from starters.session import Exit, console, print_json, running, stop, talking
 from starters.summarizing import keep_summaries
@@ -82,21 +80,15 @@ def start(
         raise typer.BadParameter("an alert and a service need a name")
 
     async def work(client: Client, settings: Settings) -> str:
-        labels = {
-            "alertname": alert.strip()[:200],
-            "service": service.strip()[:200],
-            "severity": severity.value,
-        }
-        if named := environment.strip() or settings.environment:
-            labels["environment"] = named[:200]
-        digest = hashlib.sha256("\n".join(f"{k}={v}" for k, v in sorted(labels.items())).encode())
-        opened = Alert(
-            fingerprint=f"manual-{digest.hexdigest()[:16]}",
-            name=labels["alertname"],
-            status=AlertStatus.FIRING,
-            starts_at=utc_now(),
-            labels=labels,
-            annotations={"summary": why[:1000], "opened_by": who},
+        named = environment.strip() or settings.environment
+        opened = by_hand(
+            alert.strip(),
+            service.strip(),
+            severity,
+            named,
+            why=why,
+            who=who,
+            at=utc_now(),
         )
         [group] = grouped([opened], settings.alertmanager.scope_labels)
         await tell(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from temporalio.client import Client
@@ -13,10 +14,11 @@ from temporalio.common import (
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.alerts import Alert, Notice, incident_id
+from activities.alerts import MANUAL, Alert, AlertStatus, Notice, incident_id
 from activities.record import Phase
 from activities.words import Severity
 from workflows.case import ALERT_NAME, ENVIRONMENT, INDICATOR, PHASE, SERVICE, SEVERITY
@@ -24,6 +26,7 @@ from workflows.details import literal
 from workflows.efforts import Queue
 from workflows.incident import Incident
 from workflows.opening import Opening
+from workflows.page_events import PageEvent
 from workflows.policy import Policy
 
 MOST_BYTES = 512 * 1024
@@ -100,6 +103,61 @@ def notices(group: Group) -> Iterator[Notice]:
     yield Notice(alerts=tuple(part), incomplete=group.incomplete)
 
 
+async def open_once(
+    client: Client,
+    name: str,
+    first: Alert,
+    policy: Policy,
+    *,
+    environment: str,
+    seconds: float,
+    heard: PageEvent | None = None,
+) -> None:
+    """Open an incident that is never opened again; while it is open, this changes nothing.
+
+    It hears *heard* before anything else. `WorkflowAlreadyStartedError` says that it is over.
+    """
+    await client.start_workflow(
+        Incident.run,
+        Opening(policy=policy, first=first),
+        id=name,
+        task_queue=Queue.INCIDENTS,
+        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        start_signal="page_event" if heard is not None else None,
+        start_signal_args=[heard] if heard is not None else [],
+        static_summary=_cut(f"{first.name} on {first.service}", _MOST_SUMMARY),
+        static_details=_cut(_details(first, "Opened by a person in PagerDuty."), _MOST_DETAILS),
+        search_attributes=attributes(first, environment),
+        rpc_timeout=timedelta(seconds=seconds),
+    )
+
+
+def by_hand(
+    name: str,
+    service: str,
+    severity: Severity,
+    environment: str,
+    *,
+    why: str,
+    who: str,
+    at: datetime,
+) -> Alert:
+    """Make the alert of an incident that *who* opens, for there is no rule that would."""
+    labels = {"alertname": name[:200], "service": service[:200], "severity": severity.value}
+    if environment:
+        labels["environment"] = environment[:200]
+    digest = hashlib.sha256("\n".join(f"{k}={v}" for k, v in sorted(labels.items())).encode())
+    return Alert(
+        fingerprint=f"{MANUAL}{digest.hexdigest()[:16]}",
+        name=labels["alertname"],
+        status=AlertStatus.FIRING,
+        starts_at=at,
+        labels=labels,
+        annotations={"summary": why[:1000], "opened_by": who},
+    )
+
+
 async def _open(
     client: Client,
     group: Group,
@@ -110,6 +168,8 @@ async def _open(
     limit: timedelta,
 ) -> None:
     first = group.firing[0]
+    count = len(group.alerts)
+    opened = f"Opened by {count} alert{'' if count == 1 else 's'}."
     await client.start_workflow(
         Incident.run,
         Opening(policy=policy, first=first),
@@ -119,7 +179,7 @@ async def _open(
         start_signal="alerts",
         start_signal_args=[notice],
         static_summary=_cut(f"{first.name} on {first.service}", _MOST_SUMMARY),
-        static_details=_cut(_details(first, len(group.alerts)), _MOST_DETAILS),
+        static_details=_cut(_details(first, opened), _MOST_DETAILS),
         search_attributes=attributes(first, environment),
         rpc_timeout=limit,
     )
@@ -151,11 +211,11 @@ def attributes(first: Alert, environment: str) -> TypedSearchAttributes:
     )
 
 
-def _details(first: Alert, count: int) -> str:
+def _details(first: Alert, opened: str) -> str:
     said = first.annotations.get("description") or first.annotations.get("summary") or ""
     # Of the outside, and shown as Markdown: as a quotation.
     quoted = "\n".join(f"> {literal(line)}" for line in said.splitlines())
-    return f"Opened by {count} alert{'' if count == 1 else 's'}.\n\n{quoted}".strip()
+    return f"{opened}\n\n{quoted}".strip()
 
 
 def _rank(alert: Alert) -> int:

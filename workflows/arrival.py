@@ -8,8 +8,12 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from activities.alerts import Alert
 from activities.incidents import EarlierIncident, Incidents
-from activities.record import Phase
+from activities.pagerduty_there import OPENED_THERE, key_of
+from activities.paging import Paging
+from activities.record import Phase, Record
+from activities.words import Severity
 from workflows.case import Case, why
 from workflows.closing import resolve
 from workflows.deadlines import until
@@ -22,6 +26,23 @@ _SECONDS = 5.0
 _ASKED_ABOUT = 10
 """Of a storm of old alerts some are surely worth waking somebody."""
 _LOOKS_APART = 60.0
+
+
+def record_of(first: Alert) -> Record:
+    """Lay out the record of this incident, which *first* opens."""
+    info = workflow.info()
+    there = key_of(info.workflow_id)
+    return Record(
+        id=info.workflow_id,
+        run=info.first_execution_run_id,
+        indicator=first.indicator,
+        service=first.service,
+        environment=first.environment,
+        opened_at=workflow.now(),
+        severity=first.severity or first.named_severity or Severity.WARNING,
+        paging=Paging(there=there),
+        paged={there: OPENED_THERE} if there else {},
+    )
 
 
 class Arrival:
@@ -55,6 +76,8 @@ class Arrival:
         case, record = self._case, self._case.record
         if record.recurrence or (record.stands_alone and not record.firing):
             return True
+        if record.paging.there:
+            return True  # a person says so, however late it reaches us
         if not record.firing:
             resolve(case, "stale", "every alert had resolved before anybody could be told")
             return False

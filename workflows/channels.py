@@ -15,6 +15,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.outbox import Channel, Unsent
 from activities.pagerduty import Follow, PagerDuty
+from activities.pagerduty_there import there
 from activities.paging import Way
 from workflows.case import Case, kind_of, why
 from workflows.deadlines import until
@@ -194,7 +195,7 @@ class PagerDutyLane(Lane):
             route = case.record.paged.get(key, message.payload["route"])
             await workflow.execute_activity_method(
                 PagerDuty.acknowledge if acknowledges else PagerDuty.resolve,
-                Follow(dedup_key=key, route=route),
+                Follow(dedup_key=key, route=route, by=message.payload.get("by", "")),
                 **said(PAGE, f"{message.kind.capitalize()} the page"),
             )
             if message.kind == "resolve":
@@ -205,13 +206,24 @@ class PagerDutyLane(Lane):
         self._case.tell(said, calls=self._case.level_name(0))
 
     def _lost(self, message: Unsent) -> None:
+        self._late(message)
+        if _of_people(message):
+            where = "the incident that was opened in PagerDuty"
+            self._case.tell(f"{where} does not know it: please {message.kind} it there by hand")
+
+    def _late(self, message: Unsent) -> None:
         if message.kind == "page":
             lost(self._case, message.payload.get("occasion", ""), Way.PAGERDUTY)
 
-    _late = _lost
+
+def _of_people(message: Unsent) -> bool:
+    """Tell whether it is about what people have opened at PagerDuty by hand."""
+    return bool(there(message.payload.get("dedup_key", "")))
 
 
 def _tried_enough(message: Unsent) -> bool:
+    if _of_people(message):
+        return True  # a right that is missing: nothing that a second try would bring
     return message.tries >= _MOST_TRIES.get(message.kind, _MOST_TRIES_OF_OTHERS)
 
 

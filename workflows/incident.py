@@ -9,16 +9,16 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.alerts import Alert, Notice
+    from activities.alerts import Notice
     from activities.freezing import Freezes
     from activities.people import Clocks, People
     from activities.record import Phase, Record
-    from activities.words import Severity
     from workflows.acts import Act, ActKind, PersonAct
     from workflows.opening import Closed, Opening
     from workflows.page_events import PageEvent
     from workflows.relations import Relation
 
+from workflows.arrival import record_of
 from workflows.case import Case
 from workflows.channels import raise_bugs
 from workflows.clocks import Alarm
@@ -42,7 +42,7 @@ class Incident:
     def __init__(self, opening: Opening) -> None:
         """Lay out the record before the first signal or update is delivered."""
         self._opening = opening
-        record = opening.record or _record(opening.first)
+        record = opening.record or record_of(opening.first)
         self._case = Case(record, opening.policy)
         self._hands = Hands(self._case)
         self._intake = Intake(self._case, self._hands)
@@ -283,16 +283,3 @@ class Incident:
                 workflow.continue_as_new(
                     self._opening.model_copy(update={"record": self._case.record})
                 )
-
-
-def _record(first: Alert) -> Record:
-    info = workflow.info()
-    return Record(
-        id=info.workflow_id,
-        run=info.first_execution_run_id,
-        indicator=first.indicator,
-        service=first.service,
-        environment=first.environment,
-        opened_at=workflow.now(),
-        severity=first.severity or first.named_severity or Severity.WARNING,
-    )

@@ -107,7 +107,8 @@ class PageEvents:
         """Tell whether it is of this incident, new, and newer than what is known of the page."""
         record, paging = self._case.record, self._paging
         # An earlier incident of the same name had other pages.
-        if not event.key.startswith(f"{record.id}/{record.run}/") or event.id in paging.events:
+        ours = event.key.startswith(f"{record.id}/{record.run}/") or event.key == paging.there
+        if not ours or event.id in paging.events:
             return False
         paging.events.append(event.id)
         del paging.events[:-_MOST_KEPT]
@@ -124,12 +125,18 @@ class PageEvents:
 
     def _acknowledged(self, event: PageEvent) -> None:
         record = self._case.record
-        if self._over:
+        if self._over or self._echoes(event):
             return
         if self._counts(event, "acknowledged a page"):
             if event.key not in record.acknowledged_pages:
                 record.acknowledged_pages.append(event.key)  # it need not be told what it told us
             self._perform(ActKind.ACKNOWLEDGE, event)
+
+    def _echoes(self, event: PageEvent) -> bool:
+        """Tell whether it is our own word, which PagerDuty says in the name of one of its users."""
+        people = self._case.record.people
+        told = self._paging.told_there and event.key == self._paging.there
+        return told and bool(people.acknowledged_by) and not people.renewal_asked
 
     def _unacknowledged(self, event: PageEvent) -> None:
         """Withdraw an acknowledgement that ran out there: it calls people again, and so do we."""
@@ -138,6 +145,8 @@ class PageEvents:
             return
         if event.key in record.acknowledged_pages:
             record.acknowledged_pages.remove(event.key)
+        if event.key == self._paging.there:
+            self._paging.told_there = False
         who, since = people.acknowledged_by, people.acknowledged_at
         # Whoever has taken it over, or came since, is here.
         if not who or people.taken_over_by or (since is not None and since > event.at):

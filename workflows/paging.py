@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from activities.pagerduty_there import there
 from activities.paging import Reach, Way
+from activities.record import Record
 from activities.words import Urgency
 from workflows.ringing import hush, phones, ring
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 def page(case: Case, urgency: Urgency, reason: str, *, level: int, wanted: bool) -> None:
     """Queue a page for on-call (level 0) or for somebody up the severity's chain."""
     record, name = case.record, case.level_name(level)
+    called = not level and _called_there(record)
+    if called and record.people.acknowledged_by:
+        _answered(case, urgency)
+        return
     reach = Reach(
         occasion=f"{name}-{record.entries + 1}",
         level=name,
@@ -29,6 +35,10 @@ def page(case: Case, urgency: Urgency, reason: str, *, level: int, wanted: bool)
     others = [r for r in record.paging.reaches if r.level != name or r.urgency not in replaced]
     record.paging.reaches[:] = [*others, reach]
     reach.tried.append(Way.PAGERDUTY)
+    if called:
+        _answered(case, urgency)
+        _wait(case, reach)
+        return
     if not _takes(case, Way.PAGERDUTY):
         reach.lost.append(Way.PAGERDUTY)
         reach.tried.append(Way.SLACK)
@@ -56,6 +66,22 @@ def page(case: Case, urgency: Urgency, reason: str, *, level: int, wanted: bool)
     _wait(case, reach)
 
 
+def _called_there(record: Record) -> bool:
+    """Tell whether PagerDuty has called on-call already: a person has opened it there."""
+    return record.paged_at is None and record.paging.there in record.paged
+
+
+def _answered(case: Case, urgency: Urgency) -> None:
+    """Take the page that a person has opened at PagerDuty for the first of this incident."""
+    record = case.record
+    record.paged_at, record.page_urgency = case.now, urgency
+    alerts = [state.alert for state in record.alerts.values()]
+    who = next((a.annotations.get("opened_by") for a in alerts), "") or "somebody"
+    said = f"{who} has opened it in PagerDuty, which calls on-call"
+    case.note("page", f"{said}: {urgency.value} urgency here")
+    case.first_contact()
+
+
 def follow(case: Case, kind: Literal["acknowledge", "resolve"]) -> None:
     """Queue "acknowledge" or "resolve" for every page that is open, or on its way."""
     record, waiting = case.record, case.record.pagerduty.unsent
@@ -76,7 +102,18 @@ def follow(case: Case, kind: Literal["acknowledge", "resolve"]) -> None:
         waiting[:] = [message for message in waiting if message.kind == "resolve"]
         record.acknowledged_pages.clear()
     for key, route in pages.items():
-        waiting.append(case.unsent(kind, {"dedup_key": key, "route": route}))
+        payload = {"dedup_key": key, "route": route}
+        if there(key):
+            payload["by"] = _by(record, kind)
+            record.paging.told_there = True
+        waiting.append(case.unsent(kind, payload))
+
+
+def _by(record: Record, kind: Literal["acknowledge", "resolve"]) -> str:
+    """Name who has done what PagerDuty is told of."""
+    if kind == "acknowledge":
+        return record.people.acknowledged_by
+    return record.resolution.by if record.resolution is not None else ""
 
 
 def lost(case: Case, occasion: str, way: Way) -> None:

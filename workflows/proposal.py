@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from activities.alerts import MANUAL
 from activities.buttons import Pressed, Target, encode
 from activities.changes import lasting
 from activities.messages import Button, Entry, Part
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 ASKED, REVISED = "question", "revision"
 """Kinds of messages: the entry of a question, and that it is to be brought up to date."""
 _RISKS = list(Risk)
-_MANUAL = "manual-"
 _MOST_ORDER = 2_000
 _MOST_EVIDENCE = 10
 
@@ -162,7 +162,7 @@ def _requester(record: Record) -> str:
     if record.people.requested_by:
         return record.people.requested_by
     alerts = [state.alert for state in record.alerts.values()]
-    by_hand = (a for a in alerts if a.fingerprint.startswith(_MANUAL))
+    by_hand = (a for a in alerts if a.fingerprint.startswith(MANUAL))
     return next((name for a in by_hand if (name := a.annotations.get("opened_by"))), "")
 
 

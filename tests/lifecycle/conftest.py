@@ -25,3 +25,20 @@ async def town(workers: Town, request: pytest.FixtureRequest) -> AsyncIterator[T
 @pytest.fixture
 def world(town: Town) -> World:
     return World(town)
+
+
+@pytest.fixture
+def outside(world: World) -> World:
+    """A world where phones ring, letters arrive, and PagerDuty knows who is on call."""
+
+    def page(order):
+        tickets = [{"phone": name, "id": f"{name}-{order['key']}"} for name in order["phones"]]
+        return {"said": "rings", "tickets": tickets}
+
+    world.answers |= {
+        "expo.page": page,
+        "expo.receipts": lambda ask: {"said": "received"},
+        "email.send": lambda order: {"message_id": order["key"], "said": f"wrote to {order['to']}"},
+        "pagerduty.on_call": lambda ask: {"names": {"on-call": ["Priya"], "cto": []}},
+    }
+    return world

@@ -19,23 +19,6 @@ EVERYWAY = POLICY.model_copy(
 )
 
 
-@pytest.fixture
-def outside(world: World) -> World:
-    """A world where phones ring, letters arrive, and PagerDuty knows who is on call."""
-
-    def page(order):
-        tickets = [{"phone": name, "id": f"{name}-{order['key']}"} for name in order["phones"]]
-        return {"said": "rings", "tickets": tickets}
-
-    world.answers |= {
-        "expo.page": page,
-        "expo.receipts": lambda ask: {"said": "received"},
-        "email.send": lambda order: {"message_id": order["key"], "said": f"wrote to {order['to']}"},
-        "pagerduty.on_call": lambda ask: {"names": {"on-call": ["Priya"], "cto": []}},
-    }
-    return world
-
-
 async def nobody_there(
     town: Town, world: World, severity: str = "critical", policy: Policy = EVERYWAY
 ) -> Story:
