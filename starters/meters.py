@@ -84,7 +84,8 @@ class Meters:
             self.slack_received.labels(kind)
         for outcome in ("done", "recorded", "refused", "failed"):
             self.slack_acts.labels(outcome)
-        for outcome in ("accepted", "not_accepted", "no_incident", "not_ours"):
+        ignored = ("no_incident", "not_ours", "opened_by_stranger", "opened_without_role")
+        for outcome in ("accepted", "not_accepted", *ignored):
             self.pagerduty.labels(outcome)
 
     def text(self) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from activities.documents import clean
+from activities.words import Severity
 from starters.requests import Moment
 from workflows.page_events import PageEvent, PageHappening
 
@@ -19,6 +20,9 @@ _MOST_KEY = 255
 _MOST_NAME = 100
 _MOST_NAMES = 10
 _MOST_NOTE = 3000
+_MOST_TITLE = 1000
+_MOST_SERVICE = 100
+_UNFIT = re.compile(r"[^\w.]+")
 _USER = "user"
 
 
@@ -40,6 +44,9 @@ class _Data(_Received):
     id: str = Field(default="", max_length=100)
     type: str = Field(default="", max_length=100)
     incident_key: str | None = None
+    title: str | None = None
+    urgency: str | None = None
+    service: _Reference | None = None
     assignees: tuple[_Reference, ...] = ()
     content: str = ""
     incident: _Reference | None = None
@@ -73,9 +80,30 @@ class Happened:
     there: str
     """Id of the incident at PagerDuty."""
     key: str
-    """Of the page; empty where the event does not say it."""
+    """Of the page; empty where the event does not say it, or there is none."""
     _event: _Event
     _data: _Data
+
+    @property
+    def whole(self) -> bool:
+        """Whether it carries the incident itself, and with it its key if it has one."""
+        return self.happening is not PageHappening.ANNOTATED
+
+    @property
+    def title(self) -> str:
+        """What whoever opened it has written."""
+        return clean(self._data.title or "")[:_MOST_TITLE].strip() or "no title"
+
+    @property
+    def service(self) -> str:
+        """What it is about, as a label: ``Pravado API`` is pravado-api."""
+        service = self._data.service
+        return _UNFIT.sub("-", service.name.lower()).strip("-.")[:_MOST_SERVICE] if service else ""
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is, by its urgency: only what is known to wait is a warning."""
+        return Severity.WARNING if self._data.urgency == "low" else Severity.CRITICAL
 
     def told(self, key: str, people: Mapping[str, str]) -> PageEvent:
         """Say it of the page *key*; *people* has our names by the ids of users there."""
@@ -89,7 +117,11 @@ class Happened:
             key=key,
             at=self._event.occurred_at,
             by=people.get(agent.id.upper(), "") if agent and human else "",
-            agent=f"{agent.name} ({agent.id})" if agent and human else agent.name if agent else "",
+            agent=f"{agent.name} ({clean(agent.id)})"
+            if agent and human
+            else agent.name
+            if agent
+            else "",
             human=human,
             text=self._data.content[:_MOST_NOTE] if note else ", ".join(names[:_MOST_NAMES]),
         )

@@ -210,6 +210,35 @@ ALERTS = {
     },
 }
 """A delivery of Alertmanager, by its documentation."""
+PAGE = {
+    # Not required: once it was told it is remembered, and a note has none.
+    "properties": {"incident_key": {"type": ["string", "null"], "pattern": "^$|^.+/.+/.+"}}
+}
+OF_PEOPLE = {
+    "properties": {
+        "data": {
+            "required": ["id"],
+            "properties": {"id": {"type": "string", "pattern": "^[A-Za-z0-9]{1,40}$"}},
+        }
+    },
+    "anyOf": [
+        {"not": {"properties": {"event_type": {"const": "incident.triggered"}}}},
+        {
+            "required": ["agent"],
+            "properties": {
+                "agent": {
+                    "type": "object",
+                    "required": ["id", "type"],
+                    "properties": {
+                        "id": {"type": "string", "pattern": "(?i)^pdana01$"},
+                        "type": {"type": "string", "pattern": "^user"},
+                    },
+                }
+            },
+        },
+    ],
+}
+"""What anybody does is heard, where it is open; only somebody of ours opens anything."""
 HAPPENED = {
     "type": "object",
     "required": ["event"],
@@ -222,18 +251,13 @@ HAPPENED = {
                 "event_type": {"type": "string", "pattern": r"^incident\.[a-z_]+$"},
                 "occurred_at": MOMENT,
                 "agent": {"type": ["object", "null"]},
-                "data": {
-                    "type": "object",
-                    # Not required: once it was told it is remembered, and a note has none.
-                    "properties": {
-                        "incident_key": {"type": ["string", "null"], "pattern": "^$|^.+/.+/.+"}
-                    },
-                },
+                "data": {"type": "object"},
             },
+            "anyOf": [{"properties": {"data": PAGE}}, {"required": ["data"], **OF_PEOPLE}],
         }
     },
 }
-"""An event of PagerDuty that is of a page."""
+"""An event of PagerDuty that is of a page, or of what a person may have opened by hand."""
 
 
 def _json(value: Any) -> bytes:
@@ -324,6 +348,10 @@ def pagerduty(name: str, run: str) -> Way:
         {
             "an acknowledgement": (
                 payload("acknowledged", page, agent=person),
+                _json,
+            ),
+            "an opening": (
+                payload("triggered", incident(8, "", "triggered", "API"), agent=person),
                 _json,
             ),
         },

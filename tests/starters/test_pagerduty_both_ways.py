@@ -55,9 +55,9 @@ async def opened(run, live, account, monkeypatch):
                      "--why", "nothing loads", "--json")  # fmt: skip
     name = said.split('"')[3]
     try:
-        while not account.alerts:
+        while not (keys := [a.dedup_key for a in account.alerts if a.dedup_key.startswith(name)]):
             await asyncio.sleep(0.05)
-        yield name, account.alerts[0].dedup_key
+        yield name, keys[0]
     finally:
         handle = live.client.get_workflow_handle(name)
         if (await handle.describe()).close_time is None:

@@ -26,6 +26,7 @@ from deploy.gameday.standins.pagerduty_webhooks import (
 from starters.opening import grouped, tell
 from starters.pagerduty_door import MOST_BODY_BYTES, PATH
 from tests.starters.doors import SCOPE, door, settings
+from workflows.opening import Opening
 from workflows.page_events import PageEvent, PageHappening
 from workflows.policy import Policy
 
@@ -35,9 +36,11 @@ STRANGER = User("PNOBODY", "Somebody Else")
 LIKE_BASE64 = "lDQHScfUeXUKaQRNF+8XIiDKZ7XX3itBAYzwU0TARw8lJqRnkKl2iB1anSb0Z+IK"
 
 
+KNOWN = {"webhook_secrets": [SECRET], "people": {"pdana01": "dana"}}
+
+
 def pagerduty(**more):
-    known = {"webhook_secrets": [SECRET], "people": {"pdana01": "dana"}, **more}
-    return settings(pagerduty=known)
+    return settings(pagerduty={**KNOWN, **more})
 
 
 async def opened(client: Client) -> tuple[str, str]:
@@ -75,6 +78,20 @@ async def deliver(http: httpx.AsyncClient, said, secrets=(SECRET,), **headers):
 def happened(name: str, key: str, agent=DANA, **more):
     reference = agent.reference if isinstance(agent, User) else agent
     return payload(name, incident(7, key, "triggered", "API"), agent=reference, **more)
+
+
+def by_hand(agent=DANA, **data):
+    """What PagerDuty says of an incident that a person has just opened."""
+    name = f"Q{uuid.uuid4().hex[:13].upper()}"
+    opened = {**incident(8, uuid.uuid4().hex, "triggered", "Slow", name=name), **data}
+    return payload("triggered", opened, agent=agent.reference)
+
+
+async def opening(client: Client, name: str) -> Opening:
+    history = await client.get_workflow_handle(name).fetch_history()
+    started = history.events[0].workflow_execution_started_event_attributes
+    [found] = await client.data_converter.decode(list(started.input.payloads), [Opening])
+    return found
 
 
 async def test_what_a_person_does_to_a_page_reaches_its_incident_by_that_persons_name(live):
@@ -173,8 +190,24 @@ async def test_a_secret_is_used_as_the_text_that_it_is_although_it_looks_like_ba
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        pytest.param(happened("triggered", "srv01/HTTP"), "not_ours", id="another system's key"),
-        pytest.param(happened("triggered", ""), "of_no_known_page", id="opened by hand there"),
+        pytest.param(
+            happened("triggered", "srv01/HTTP", INTEGRATION), "not_ours", id="another system's key"
+        ),
+        pytest.param(
+            happened("acknowledged", "srv01/HTTP"), "not_ours", id="what another system has opened"
+        ),
+        pytest.param(
+            payload("annotated", note("PUNKNOWN", "hm"), agent=DANA.reference),
+            "of_no_known_page",
+            id="a note about what is not known",
+        ),
+        pytest.param(
+            happened("triggered", "", at=datetime.now(UTC) - timedelta(days=3)),
+            "too_late",
+            id="an opening that somebody has kept",
+        ),
+        pytest.param(by_hand(id="../../etc"), "not_ours", id="an id that is none"),
+        pytest.param(by_hand(id="P" * 41), "not_ours", id="an id that is too long"),
         pytest.param(
             happened("resolved", f"Gone-api-12345678/{uuid.uuid4()}/page-1"),
             "no_incident",
@@ -269,3 +302,71 @@ async def test_a_note_whose_page_cannot_be_asked_for_now_comes_again(live):
         said = payload("annotated", note("PX", "hm"), agent=DANA.reference)
         answer = await deliver(http, said)
     assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("data", "service", "severity", "why"),
+    [
+        pytest.param({}, "api", "critical", "Slow", id="as it comes"),
+        pytest.param({"urgency": "low"}, "api", "warning", "Slow", id="what can wait"),
+        pytest.param({"urgency": None}, "api", "critical", "Slow", id="of no urgency"),
+        pytest.param(
+            {"service": {"id": "P1", "summary": "Pravado  API (EU)"}},
+            "pravado-api-eu",
+            "critical",
+            "Slow",
+            id="a name that is no label",
+        ),
+        pytest.param(
+            {"service": {"id": "P1", "summary": "決済"}}, "決済", "critical", "Slow", id="not ASCII"
+        ),
+        pytest.param({"service": None}, "unknown", "critical", "Slow", id="of no service"),
+        pytest.param({"title": None}, "api", "critical", "no title", id="without a title"),
+        pytest.param({"title": "x\x00\n y"}, "api", "critical", None, id="with what is no text"),
+        pytest.param({"title": "x" * 5000}, "api", "critical", "x" * 1000, id="without an end"),
+    ],
+)
+async def test_what_a_person_opens_there_is_opened_here(live, data, service, severity, why):
+    said = by_hand(**data)
+    name = f"OpenedInPagerDuty-{said['event']['data']['id']}"
+    async with door(live.client, settings(environment="production", pagerduty=KNOWN)) as http:
+        answer = await deliver(http, said)
+        assert (answer.status_code, answer.json()) == (202, {"accepted": name})
+
+    first = (await opening(live.client, name)).first
+    assert (first.name, first.service, first.environment) == (
+        "OpenedInPagerDuty",
+        service,
+        "production",
+    )
+    assert first.labels["severity"] == severity
+    assert first.annotations["opened_by"] == "dana"
+    assert "\x00" not in first.annotations["summary"]
+    assert why is None or first.annotations["summary"] == why
+    await live.client.get_workflow_handle(name).terminate()
+
+
+async def test_an_opening_that_temporal_does_not_take_comes_again():
+    client = await Client.connect("127.0.0.1:1", lazy=True, data_converter=pydantic_data_converter)
+    async with door(client, pagerduty()) as http:
+        answer = await deliver(http, by_hand())
+    assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert answer.json()["error"]["code"] == "not_accepted"
+
+
+async def test_what_came_early_is_kept_only_of_people_and_within_bounds(live):
+    said = by_hand()
+    name = f"OpenedInPagerDuty-{said['event']['data']['id']}"
+    opened = said["event"]["data"]
+    early = [
+        payload("acknowledged", opened, agent=who, event_id=f"{number}")
+        for number, who in enumerate([STRANGER.reference, INTEGRATION, *[DANA.reference] * 30])
+    ]
+    async with door(live.client, pagerduty()) as http:
+        for each in early:
+            assert (await deliver(http, each)).json() == {"ignored": "not_ours"}
+        await deliver(http, said)
+    heard_of = await heard(live.client, name)
+    assert {event.by for event in heard_of} == {"dana"}
+    assert len({event.id for event in heard_of}) == 10
+    await live.client.get_workflow_handle(name).terminate()

@@ -7,7 +7,12 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from activities.alerts import Alert
+from activities.pagerduty_there import OPENED_THERE as OPENED
+from activities.pagerduty_there import incident_of as name_of
+from activities.pagerduty_there import key_of
 from deploy.gameday.standins.pagerduty_webhooks import User, incident, note, payload
+from starters.opening import by_hand
 from starters.pagerduty_payload import Happened, Ignored, incident_of, read
 from workflows.page_events import PageEvent, PageHappening
 
@@ -21,6 +26,7 @@ ANYTHING = st.recursive(
 WHOLE = [
     payload("acknowledged", incident(1, KEY, "acknowledged", "t", [DANA]), agent=DANA.reference),
     payload("annotated", note("P1", "seen"), agent=DANA.reference),
+    payload("triggered", incident(2, "", "triggered", "t", name="Q1"), agent=DANA.reference),
 ]
 
 
@@ -60,6 +66,10 @@ def test_an_event_with_anything_in_the_place_of_anything_is_read_or_ignored(plac
         event = happened.told(KEY, {"PDANA01": "dana"})
         assert PageEvent.model_validate_json(event.model_dump_json()) == event
         assert event.by in ("", "dana")
+        service, severity = happened.service or "unknown", happened.severity
+        first = by_hand(OPENED, service, severity, "", why=happened.title, who="dana", at=event.at)
+        assert Alert.model_validate_json(first.model_dump_json()) == first
+        assert incident_of(key_of(name_of(happened.there))) == "", "no page of ours"
 
 
 @given(body=st.binary(max_size=300))
