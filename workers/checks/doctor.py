@@ -17,7 +17,7 @@ from workers.checks.channels import (
 from workers.checks.check import Check, Diagnosis, examined
 from workers.checks.machines import HostCheck, KubernetesCheck, Pm2Check
 from workers.checks.monitoring import AlertmanagerCheck, DoorCheck, PrometheusCheck
-from workers.checks.people import PagerDutyWebhookCheck
+from workers.checks.people import PagerDutyWebhookCheck, PeoplesIncidentsCheck
 from workers.checks.platform import (
     ApiCheck,
     ApprovalsCheck,
@@ -50,6 +50,7 @@ CHECKS: tuple[type[Check], ...] = (
     SlackActsCheck,
     PagerDutyCheck,
     PagerDutyWebhookCheck,
+    PeoplesIncidentsCheck,
     OnCallCheck,
     ExpoCheck,
     EmailCheck,

@@ -1,8 +1,9 @@
-"""Looks at whether PagerDuty can tell us what people do there."""
+"""Looks at whether PagerDuty can tell us what people do there, and be told what they do here."""
 
 from __future__ import annotations
 
 from workers.checks.check import Check, Seen
+from workers.pagerduty_parts import peoples_incidents
 from workers.settings import variable
 
 
@@ -27,3 +28,23 @@ class PagerDutyWebhookCheck(Check):
             return Seen(f"{said}; `responder doctor --page` proves the way back")
         people = variable("pagerduty", "people")
         return Seen(said, (f"nobody's word counts that comes from there: {people}",))
+
+
+class PeoplesIncidentsCheck(Check):
+    """Whether PagerDuty can be told what is done about incidents that people open there."""
+
+    name = "incidents opened in PagerDuty"
+    setting = variable("pagerduty", "webhook_secrets")
+    without = "what people open in PagerDuty is not opened here"
+
+    @property
+    def configured(self) -> bool:
+        """Whether such incidents are opened here."""
+        section = self.settings.pagerduty
+        return bool(section.webhook_secrets) and section.open_what_people_open
+
+    async def look(self) -> Seen:
+        """Try the right to write on an incident that does not exist: nothing can come of it."""
+        lacks = await peoples_incidents(self.settings, self.http).lacking()
+        untold = "what is acknowledged and resolved here is not said there"
+        return Seen("opened here too", tuple(f"{untold}: {each}" for each in lacks))
