@@ -58,7 +58,7 @@ class Paging(Kept):
     """Key of the page that a person has opened at PagerDuty by hand, and this with it; empty
     where we page first."""
     told_there: bool = False
-    """It was told that somebody here has acknowledged: what it says of that is our echo."""
+    """It is told that somebody here has acknowledged, and will say so in its turn: our echo."""
     reaches: list[Reach] = Field(default_factory=list)
     emails: Channel = Field(default_factory=Channel)
     on_call: dict[str, list[str]] = Field(default_factory=dict)

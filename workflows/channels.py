@@ -208,6 +208,7 @@ class PagerDutyLane(Lane):
     def _lost(self, message: Unsent) -> None:
         self._late(message)
         if _of_people(message):
+            self._case.record.paging.told_there = False
             where = "the incident that was opened in PagerDuty"
             self._case.tell(f"{where} does not know it: please {message.kind} it there by hand")
 

@@ -133,10 +133,12 @@ class PageEvents:
             self._perform(ActKind.ACKNOWLEDGE, event)
 
     def _echoes(self, event: PageEvent) -> bool:
-        """Tell whether it is our own word, which PagerDuty says in the name of one of its users."""
-        people = self._case.record.people
-        told = self._paging.told_there and event.key == self._paging.there
-        return told and bool(people.acknowledged_by) and not people.renewal_asked
+        """Take our own word for what it is; PagerDuty says it in the name of one of its users."""
+        people, paging = self._case.record.people, self._paging
+        echoes = paging.told_there and event.key == paging.there
+        if echoes:
+            paging.told_there = False
+        return echoes and bool(people.acknowledged_by) and not people.renewal_asked
 
     def _unacknowledged(self, event: PageEvent) -> None:
         """Withdraw an acknowledgement that ran out there: it calls people again, and so do we."""

@@ -105,7 +105,7 @@ def follow(case: Case, kind: Literal["acknowledge", "resolve"]) -> None:
         payload = {"dedup_key": key, "route": route}
         if there(key):
             payload["by"] = _by(record, kind)
-            record.paging.told_there = True
+            record.paging.told_there = kind == "acknowledge"
         waiting.append(case.unsent(kind, payload))
 
 

@@ -127,11 +127,13 @@ async def test_an_acknowledgement_here_is_told_there_in_that_persons_name(
     await there.happens("acknowledged", **PERSON)
     record = await there.story.pass_time(seconds=5)
     assert record.people.acknowledged_by == "lee"
+    await there.happens("acknowledged", **PERSON)
+    await there.story.until(lambda r: r.people.acknowledged_by == "dana")
 
     await there.happens("unacknowledged", second=3600, **MACHINE)
     await there.story.until(lambda r: not r.people.acknowledged_by)
-    await there.happens("acknowledged", second=3700, **PERSON)
-    await there.story.until(lambda r: r.people.acknowledged_by == "dana")
+    await there.happens("acknowledged", second=3700, **{**PERSON, "by": "robin"})
+    await there.story.until(lambda r: r.people.acknowledged_by == "robin")
 
 
 async def test_it_ends_with_a_persons_word_for_there_is_no_alert_that_could(
@@ -174,6 +176,9 @@ async def test_a_missing_right_is_one_line_and_one_word_in_slack(
     assert len(said) == 1, told(record)
     assert outside.count(f"pagerduty.{kind}") == 1
     assert outside.said.count(f"please {kind} it there by hand") == 1
+    if kind == "acknowledge":
+        await there.happens("acknowledged", **{**PERSON, "by": "robin"})
+        await there.story.until(lambda r: r.people.acknowledged_by == "robin")
 
 
 async def test_a_missing_right_holds_up_no_page(town: Town, outside: World) -> None:
@@ -192,3 +197,16 @@ async def test_what_could_not_be_told_for_a_while_is_told_later(town: Town, outs
     record = await there.story.pass_time(minutes=3)
     assert outside.count("pagerduty.acknowledge") == 4
     assert not record.pagerduty.unsent
+
+
+async def test_it_is_the_same_page_in_a_later_run(town: Town, outside: World) -> None:
+    quick = EVERYWAY.model_copy(update={"run_events": 200, "quiet_seconds": 60.0})
+    there = await opened(town, outside, policy=quick)
+    await there.story.act("acknowledge", "lee")
+    await there.story.pass_time(hours=3)
+    handle = town.env.client.get_workflow_handle(there.story.id)
+    assert (await handle.describe()).run_id != there.story.handle.first_execution_run_id
+
+    await there.happens("resolved", second=4 * 3600, **PERSON)
+    record = await there.story.until(lambda r: there.key not in r.paged)
+    assert record.people.acknowledged_by == "dana"

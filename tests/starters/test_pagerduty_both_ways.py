@@ -55,13 +55,18 @@ async def opened(run, live, account, monkeypatch):
                      "--why", "nothing loads", "--json")  # fmt: skip
     name = said.split('"')[3]
     try:
-        while not (keys := [a.dedup_key for a in account.alerts if a.dedup_key.startswith(name)]):
+        while not mine(account, name):
             await asyncio.sleep(0.05)
-        yield name, keys[0]
+        yield name, mine(account, name)[0].dedup_key
     finally:
         handle = live.client.get_workflow_handle(name)
         if (await handle.describe()).close_time is None:
             await handle.terminate()
+
+
+def mine(account, name):
+    """The pages of an incident; the worker takes up what other tests have left open, too."""
+    return [each for each in account.alerts if each.dedup_key.startswith(name)]
 
 
 async def until(found):
@@ -85,10 +90,10 @@ async def test_acknowledged_there_and_resolved_here(run, live, account, monkeypa
         await run("resolve", name, "--why", "the router was off", "--as", "dana")
 
         async def resolved():
-            return {each.status for each in account.alerts} == {"resolved"}
+            return [each.status for each in mine(account, name)] == ["resolved"]
 
         await until(resolved)
-        assert len(account.alerts) == 1, "nobody is paged for the echo of our own event"
+        assert len(mine(account, name)) == 1, "nobody is paged for the echo of our own event"
 
 
 async def test_acknowledged_here_and_resolved_there(run, live, account, monkeypatch):
@@ -96,7 +101,7 @@ async def test_acknowledged_here_and_resolved_there(run, live, account, monkeypa
         await run("ack", name, "--as", "lee")
 
         async def acknowledged():
-            return account.alerts[0].status == "acknowledged"
+            return mine(account, name)[0].status == "acknowledged"
 
         await until(acknowledged)
         assert await account.does(DANA, "resolved", key) == [202]
@@ -110,4 +115,5 @@ async def test_acknowledged_here_and_resolved_there(run, live, account, monkeypa
             "dana",
             "resolved in PagerDuty by dana",
         )
-        assert not any(event.dropped for event in account.events)
+        said = [event for event in account.events if event.dedup_key == key]
+        assert not any(event.dropped for event in said)

@@ -74,6 +74,15 @@ async def test_a_pagerduty_that_is_away_is_said_and_not_taken_for_a_right():
     assert "cannot be reached" in found.todo[0]
 
 
+async def test_the_door_needs_no_right_to_write():
+    section = {"webhook_secrets": [SECRET], "people": {"PPRIYA": "priya"}}
+    async with httpx.AsyncClient() as http:
+        check = PeoplesIncidentsCheck(Settings(pagerduty=section), http)
+        found = await examined(check, changes=False)
+    assert found.state is State.OK
+    assert "RESPONDER_PAGERDUTY__API_TOKEN" in found.said
+
+
 async def test_without_the_wish_nothing_is_looked_at():
     absent = await diagnosis(PeoplesIncidentsCheck, open_what_people_open=False)
     assert absent.state is State.ABSENT
