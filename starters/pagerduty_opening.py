@@ -127,12 +127,13 @@ class PeoplesOpenings:
         if done is None:
             return []
         state, user, at = done
+        by = section.names.get(user.upper(), "")
         found = PageEvent(
             id=f"{happened.there}-stands-{state}",
             happening=PageHappening(state),
             key=event.key,
             at=at,
-            by=section.names.get(user.upper(), ""),
+            by=by,
             human=True,
         )
-        return [found]
+        return [found] if by else []

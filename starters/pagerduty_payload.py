@@ -111,17 +111,16 @@ class Happened:
         human = agent is not None and agent.type.startswith(_USER)
         names = [people.get(each.id.upper()) or each.name for each in self._data.assignees]
         note = self.happening is PageHappening.ANNOTATED
+        who = agent.name if agent else ""
+        if agent and human:
+            who = f"{who} ({clean(agent.id)})"
         return PageEvent(
             id=self._event.id,
             happening=self.happening,
             key=key,
             at=self._event.occurred_at,
             by=people.get(agent.id.upper(), "") if agent and human else "",
-            agent=f"{agent.name} ({clean(agent.id)})"
-            if agent and human
-            else agent.name
-            if agent
-            else "",
+            agent=who,
             human=human,
             text=self._data.content[:_MOST_NOTE] if note else ", ".join(names[:_MOST_NAMES]),
         )

@@ -209,8 +209,7 @@ class PagerDutyLane(Lane):
         self._late(message)
         if _of_people(message):
             self._case.record.paging.told_there = False
-            where = "the incident that was opened in PagerDuty"
-            self._case.tell(f"{where} does not know it: please {message.kind} it there by hand")
+            self._case.tell(f"PagerDuty could not be told: please {message.kind} it there by hand")
 
     def _late(self, message: Unsent) -> None:
         if message.kind == "page":

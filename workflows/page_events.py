@@ -161,7 +161,10 @@ class PageEvents:
         self._note(asks, tell=True)
 
     def _resolved(self, event: PageEvent) -> None:
-        """Take the last open page's end for the incident's; of several, one ends nothing."""
+        """Take the last open page's end for the incident's; of several, one ends nothing.
+
+        Unless it is what a person has opened there: that is the incident itself.
+        """
         record = self._case.record
         record.paged.pop(event.key, None)
         if self._over:
@@ -169,7 +172,7 @@ class PageEvents:
         counts = self._counts(event, "resolved a page")
         waiting = [m for m in record.pagerduty.unsent if m.kind == "page" and m.key != event.key]
         others = len(record.paged) + len(waiting)
-        if counts and not others:
+        if counts and (not others or event.key == self._paging.there):
             self._perform(ActKind.RESOLVE, event, f"resolved in PagerDuty by {event.by}")
         elif counts:
             self._perform(ActKind.ACKNOWLEDGE, event)

@@ -147,6 +147,18 @@ async def test_it_ends_with_a_persons_word_for_there_is_no_alert_that_could(
     assert (order["dedup_key"], order["by"]) == (there.key, "lee")
 
 
+async def test_whoever_resolves_it_there_ends_it_and_every_page_of_it(
+    town: Town, outside: World
+) -> None:
+    there = await opened(town, outside)
+    await there.story.pass_time(minutes=16)
+    await there.happens("resolved", second=1000, **PERSON)
+    closed = await there.story.ends()
+    assert (closed.by, closed.reason) == ("dana", "resolved in PagerDuty by dana")
+    closed_pages = {order["dedup_key"] for order in outside.orders("pagerduty.resolve")}
+    assert closed_pages == {order["dedup_key"] for order in outside.orders("pagerduty.page")}
+
+
 async def test_a_page_that_nobody_may_close_is_paged_anew_while_nobody_has_it(
     town: Town, outside: World
 ) -> None:
@@ -208,5 +220,5 @@ async def test_it_is_the_same_page_in_a_later_run(town: Town, outside: World) ->
     assert (await handle.describe()).run_id != there.story.handle.first_execution_run_id
 
     await there.happens("resolved", second=4 * 3600, **PERSON)
-    record = await there.story.until(lambda r: there.key not in r.paged)
-    assert record.people.acknowledged_by == "dana"
+    record = await there.story.until(lambda r: r.resolution is not None)
+    assert record.resolution.by == "dana"

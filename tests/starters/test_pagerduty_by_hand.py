@@ -199,9 +199,12 @@ async def test_another_door_looks_how_it_stands_there(live, tmp_path):
         hook, both.there.hook = both.there.hook, Hook("http://127.0.0.1:1", [SECRET])
         await both.there.does(DANA, "acknowledged", opened.dedup_key)
         both.there.hook = hook
-        await both.there.does(DANA, "triggered", opened.dedup_key)
-        record = await both.until(name, lambda r: bool(r.people.acknowledged_by))
-        assert record.people.acknowledged_by == "dana"
+        # It may not look for long, and a repeat looks again.
+        acknowledged = ""
+        while not acknowledged:
+            if await both.there.does(DANA, "triggered", opened.dedup_key) == [202]:
+                acknowledged = (await record_of(both.client, name)).people.acknowledged_by
+        assert acknowledged == "dana"
 
 
 @pytest.mark.parametrize(
