@@ -20,6 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.record import Phase, Record
 from starters.acting import NotThere
 from workflows.case import ALERT_NAME, ENVIRONMENT, INDICATOR, PHASE, SERVICE, SEVERITY
+from workflows.opening import OPENED_AT
 
 SECONDS = 2.0
 """Given to a worker to answer a question."""
@@ -31,10 +32,12 @@ NOBODY = {
 }
 """How Temporal says that no worker answers a question."""
 _MOST_CANDIDATES = 10
+_MOST_SORTED = 1000
 _AT_ONCE = 10
 """Incidents that are asked at the same time."""
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,300}")
 _KIND = "WorkflowType = 'Incident'"
+_NOT_THE_END = "ExecutionStatus != 'ContinuedAsNew'"
 
 
 class NoWorker(Exception):
@@ -79,7 +82,7 @@ class Filters:
 
     def query(self) -> str:
         """Write it in Temporal's language for lists."""
-        parts = [_KIND] + ([] if self.closed else ["ExecutionStatus = 'Running'"])
+        parts = [_KIND, _NOT_THE_END if self.closed else "ExecutionStatus = 'Running'"]
         wanted = (
             (SEVERITY, self.severity),
             (PHASE, self.phase),
@@ -94,8 +97,11 @@ class Filters:
 
 async def incidents(client: Client, filters: Filters, most: int = 100) -> list[Listed]:
     """List incidents, the newest first."""
-    found = [_listed(each) async for each in client.list_workflows(filters.query(), limit=most)]
-    return sorted(found, key=lambda each: each.opened_at, reverse=True)
+    # More than asked for: Temporal's own order is that of runs, and one that has lasted for days
+    # may be in a young one.
+    runs = client.list_workflows(filters.query(), limit=max(most, _MOST_SORTED))
+    found = [await _listed(each) async for each in runs]
+    return sorted(found, key=lambda each: each.opened_at, reverse=True)[:most]
 
 
 async def full_id(client: Client, beginning: str) -> str:
@@ -162,7 +168,7 @@ async def record_of(client: Client, incident: str) -> Record:
 
 async def described(client: Client, incident: str) -> Listed:
     """Say what Temporal knows of an incident without a worker."""
-    return _listed(await client.get_workflow_handle(incident).describe())
+    return await _listed(await client.get_workflow_handle(incident).describe())
 
 
 def over(record: Record) -> bool:
@@ -180,15 +186,16 @@ async def _is_one(client: Client, name: str) -> bool:
     return True
 
 
-def _listed(each: WorkflowExecution) -> Listed:
+async def _listed(each: WorkflowExecution) -> Listed:
     def value(key: SearchAttributeKey[str]) -> str:
         return each.typed_search_attributes.get(key) or ""
 
+    opened = await each.memo_value(OPENED_AT, "")
     return Listed(
         id=each.id,
         run=each.run_id,
         open=each.status is WorkflowExecutionStatus.RUNNING,
-        opened_at=each.start_time,
+        opened_at=datetime.fromisoformat(opened) if opened else each.start_time,
         closed_at=each.close_time,
         alert=value(ALERT_NAME),
         severity=value(SEVERITY),

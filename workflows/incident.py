@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.people import Clocks, People
     from activities.record import Phase, Record
     from workflows.acts import Act, ActKind, PersonAct
-    from workflows.opening import Closed, Opening
+    from workflows.opening import OPENED_AT, Closed, Opening
     from workflows.page_events import PageEvent
     from workflows.relations import Relation
 
@@ -280,6 +280,8 @@ class Incident:
             )
             self._intake.absorb()
             if not self._farewell.sending:
+                record = self._case.record
                 workflow.continue_as_new(
-                    self._opening.model_copy(update={"record": self._case.record})
+                    self._opening.model_copy(update={"record": record}),
+                    memo={OPENED_AT: record.opened_at.isoformat()},
                 )

@@ -10,6 +10,9 @@ from activities.retold import Retold, retold
 from activities.words import Order
 from workflows.policy import Policy
 
+OPENED_AT = "opened_at"
+"""Memo of an incident that has continued as new: its run's own start is not the opening."""
+
 
 class Opening(Order):
     """What an incident starts with, and what it carries on when it continues as new."""

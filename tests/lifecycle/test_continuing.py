@@ -1,11 +1,13 @@
 """An incident that lasts: its history stays small, and nothing is lost or said twice."""
 
 import asyncio
+import uuid
 from datetime import timedelta
 
 from temporalio.client import WorkflowHandle
 
 from activities.record import Phase
+from starters.finding import Filters, Listed, described, incidents
 from tests.lifecycle.drills import drill
 from tests.lifecycle.world import QUICK, Town, World, alert, later, library, resolved, told
 from workflows.case import PHASE, SEVERITY
@@ -124,3 +126,30 @@ async def test_clocks_run_on_across_runs(town: Town, world: World) -> None:
     asked = [e.at - started for e in first.timeline if "is dana still on it" in e.text]
     assert len(asked) == 1
     assert timedelta(minutes=30) <= asked[0] < timedelta(minutes=31)
+
+
+async def test_the_list_has_each_incident_once_with_its_own_opening_and_is_sorted_by_it(
+    town: Town, world: World
+) -> None:
+    client, where = town.env.client, f"env-{uuid.uuid4().hex[:8]}"
+    world.library = library(drill())
+    first = alert("HighDrill", severity="warning", environment=where)
+    lasting = await town.fire(first, policy=SHORT, world=world)
+    await lasting.until(lambda r: r.phase is Phase.WATCHING)
+    await town.fire(alert("HighDrill", severity="warning", environment=where), policy=SHORT)
+    while len(await runs(town, lasting.id)) == 1:
+        await lasting.pass_time(hours=4)
+    opened = (await lasting.record()).opened_at
+
+    async def rows() -> list[Listed]:
+        return await incidents(client, Filters(closed=True, environment=where))
+
+    while any(not each.open for each in await rows()):
+        await asyncio.sleep(0.05)  # the list of workflows lags behind
+    [second, mine] = await rows()
+    assert (mine.id, mine.opened_at) == (lasting.id, opened)
+    assert second.opened_at > opened
+    assert second.opened_at < (await lasting._open.describe()).start_time, "its run is younger"
+    assert (await described(client, lasting.id)).opened_at == opened
+    [newest] = await incidents(client, Filters(environment=where), most=1)
+    assert newest.id == second.id
