@@ -47,7 +47,8 @@ class Target:
     """Which question is answered; empty where none is."""
     shown: str = ""
     """Digest of what was shown: of a question its orders and evidence; of Escalate the level
-    that was reached, as a number, so that two who press it call one level."""
+    that was reached, as a number, so that two who press it call one level. Other doors may name
+    the level that is to be called, or the moment, where what was reached could not be looked at."""
 
 
 def encode(target: Target) -> str:

@@ -84,6 +84,10 @@ class People(Kept):
     """What holds the whole environment still, and whose word that is."""
     level: int = 0
     """0 is on-call, then the severity's chain."""
+    called_at: AwareDatetime | None = None
+    """When that level was called, above on-call."""
+    called_by: str = ""
+    """Who had it called; empty is the clock."""
     rounds: int = 0
     """How many were called anew, one after the other, since the whole chain was silent."""
     only_on_call: bool = False

@@ -7,6 +7,7 @@ import os
 import pwd
 import socket
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
@@ -14,12 +15,14 @@ from temporalio.client import Client
 
 from starters.acting import Outcome, State, act
 from starters.completing import incident_ids
+from starters.escalating import bound
 from starters.finding import full_id
 from starters.session import console, print_json, talking
 from workers.settings import Settings
 from workflows.acts import Act, ActKind
 
 _MOST_VIA = 40
+_MOST_SHOWN = 64
 
 Incident = Annotated[
     str,
@@ -34,6 +37,9 @@ Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 Question = Annotated[
     str, typer.Option(help="Which question is answered; the only open one when left out.")
 ]
+
+Binding = Callable[[Client, Settings, str, Act], Awaitable[Act]]
+"""Binds an act to how its incident stands."""
 
 Hash = Annotated[
     str,
@@ -109,11 +115,21 @@ def escalate(
     incident: Incident,
     *,
     why: Annotated[str, typer.Option(help="What they should know at once.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            help="Whom to call, such as cto: refused where another is next. Left out, whoever is "
+            "next, unless somebody was called within the last minute."
+        ),
+    ] = "",
     by: As = "",
     as_json: Json = False,
 ) -> None:
-    """Call the next level now."""
-    _do(ActKind.ESCALATE, incident, by, text=why, as_json=as_json)
+    """Call the next level now; asked for twice at once, it calls one."""
+    if len(to) > _MOST_SHOWN:
+        raise typer.BadParameter("that is no level's name", param_hint="--to")
+    bind = None if to else _to_the_next
+    _do(ActKind.ESCALATE, incident, by, text=why, shown=to, as_json=as_json, bind=bind)
 
 
 def note(
@@ -188,15 +204,22 @@ def _do(
     question: str = "",
     shown: str = "",
     minutes: float = 10,
+    bind: Binding | None = None,
 ) -> None:
     what = _act(by, text=text, question=question, shown=shown, minutes=minutes)
 
-    async def work(client: Client, settings: Settings) -> tuple[str, Outcome]:  # noqa: ARG001
+    async def work(client: Client, settings: Settings) -> tuple[str, Outcome]:
         name = await full_id(client, incident)
-        return name, await act(client, name, kind, what)
+        bound = what if bind is None else await bind(client, settings, name, what)
+        return name, await act(client, name, kind, bound)
 
     name, outcome = talking(work)
     _tell(name, kind.value, outcome, what, as_json=as_json)
+
+
+async def _to_the_next(client: Client, settings: Settings, incident: str, what: Act) -> Act:
+    confirm = "to call {level} too, add --to {level}"
+    return await bound(client, settings.policy, incident, what, confirm=confirm)
 
 
 def _close(verb: str, incident: str, key: str, by: str, *, as_json: bool, text: str = "") -> None:
@@ -220,7 +243,7 @@ def _act(by: str, *, text: str, question: str = "", shown: str = "", minutes: fl
         via=door(),
         text=text,
         question=question[:64],
-        shown=shown[:64],
+        shown=shown[:_MOST_SHOWN],
         minutes=minutes,
     )
 

@@ -29,7 +29,7 @@ class Wanted:
     text: str = ""
     question: str = ""
     shown: str = ""
-    """Digest of what the question showed when the key was pressed."""
+    """What was shown when the key was pressed: the question's digest, or the level reached."""
     run: str = ""
 
 
@@ -134,10 +134,11 @@ class Keys:
             return None
         self._key, self._typed, self.said = _KEYS[key], "", ""
         question = record.question if key in "yn" else None
+        level = str(record.people.level) if self._key.kind is ActKind.ESCALATE else ""
         self._wanted = Wanted(
             self._key.kind,
             question=question.id if question else "",
-            shown=question.shown if question else "",
+            shown=question.shown if question else level,
             run=record.run,
         )
         if self._key.text:

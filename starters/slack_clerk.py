@@ -8,6 +8,7 @@ from temporalio.client import Client
 from activities.buttons import Pressed, Target, decode
 from activities.errors import Failed, Gone
 from starters.acting import NotTaken, Outcome, Refused, State, act
+from starters.escalating import bound
 from starters.freezing import freeze, meant, unfreeze
 from starters.meters import Meters
 from starters.slack_answers import Answers, Said, window
@@ -18,6 +19,7 @@ from workers.settings import Settings, variable
 from workflows.acts import Act, ActKind
 
 VIA = "slack"
+_PRESS = "to call {level} too, press Escalate under the incident"
 _KINDS = {
     Pressed.ACKNOWLEDGE: ActKind.ACKNOWLEDGE,
     Pressed.HOLD: ActKind.HOLD,
@@ -104,6 +106,9 @@ class Clerk:
             question=wish.question,
             minutes=wish.minutes,
         )
+        if kind is ActKind.ESCALATE:
+            policy, confirm = self._settings.policy, _PRESS
+            what = await bound(self._client, policy, incident, what, confirm=confirm)
         return (await self._act(incident, kind, what))[0]
 
     async def note(self, remark: Remark, text: str) -> Said | None:

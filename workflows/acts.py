@@ -52,7 +52,7 @@ class Act(Order):
     run: str = Field(default="", max_length=64)
     """First run's id of the incident that the person saw; empty is the one that is open."""
     shown: str = Field(default="", max_length=64)
-    """Digest of what the person saw (`activities.buttons.Target.shown`); empty binds to nothing."""
+    """What the person saw (`activities.buttons.Target.shown`); empty binds to nothing."""
     minutes: float = Field(default=10, gt=0, le=24 * 60)
     """How long to hold."""
     person: bool = True

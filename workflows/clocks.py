@@ -75,6 +75,7 @@ class Alarm:
         critical = case.record.severity is Severity.CRITICAL
         if people.level < len(policy.levels) and not people.only_on_call:
             people.level += 1
+            people.called_at, people.called_by = case.now, ""
             name = case.level_name(people.level)
             case.note("escalation", f"{reason}: {name} is called", tell=True)
             urgency = Urgency.HIGH if policy.page is not None else Urgency.LOW

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 from temporalio.exceptions import ApplicationError
@@ -93,6 +94,7 @@ class Hands:
         rights = case.policy.rights(act.by)
         over = record.phase is Phase.RESOLVED or record.resolution is not None
         highest = case.level_name(people.level)
+        outrun = self._outrun(act.shown) if kind is ActKind.ESCALATE else ""
         reasons = (
             (
                 rights is None or not rights.responder,
@@ -120,12 +122,27 @@ class Hands:
                 kind is ActKind.ESCALATE and people.level >= len(case.severity_policy.levels),
                 f"{highest} has been called: there is no higher level",
             ),
-            (
-                kind is ActKind.ESCALATE and act.shown not in ("", str(people.level)),
-                f"{highest} has been called already since that was shown",
-            ),
+            (bool(outrun), outrun),
         )
         return next((reason for holds, reason in reasons if holds), "")
+
+    def _outrun(self, shown: str) -> str:
+        """Say that the next level is not the one that an escalation means; empty if it is.
+
+        Args:
+            shown: The level that was reached, the name of the one to call, or a moment: the next
+                after that. Empty is whichever is next.
+        """
+        case, people = self._case, self._case.record.people
+        called = [case.level_name(level) for level in range(people.level + 1)]
+        following = case.level_name(people.level + 1)
+        since = f"{called[-1]} has been called already since that was shown"
+        if shown in ("", str(people.level), following):
+            return ""
+        if (moment := _moment(shown)) is not None:
+            return since if people.called_at is not None and people.called_at >= moment else ""
+        known = shown.isdecimal() or shown in called
+        return since if known else f"{shown} is not called next: {following} is"
 
     def _seen(self, act: Act) -> None:
         """Count somebody's presence: whoever decides has acknowledged."""
@@ -206,6 +223,7 @@ class Hands:
         case, record = self._case, self._case.record
         people, policy = record.people, case.severity_policy
         people.level += 1
+        people.called_at, people.called_by = case.now, act.by
         name = case.level_name(people.level)
         reason = f": {act.text}" if act.text else ""
         asks = f"{act.by} asks for you{reason}"
@@ -224,3 +242,11 @@ class Hands:
         """Say what is being changed at this moment: it is finished first."""
         running = [s.effect for s in self._case.record.steps if s.state is StepState.RUNNING]
         return f". This is finished first: {'; '.join(running)}" if running else ""
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else None

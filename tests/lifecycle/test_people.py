@@ -221,6 +221,46 @@ async def test_a_person_can_call_the_next_level_at_once(verifying: Story) -> Non
     assert "dana asks for you: database?" in verifying.world.orders("pagerduty.page")[1]["summary"]
 
 
+@pytest.mark.parametrize(
+    ("shown", "why"),
+    [
+        pytest.param("0", "", id="the level that was reached"),
+        pytest.param("engineering-lead", "", id="the name of the next"),
+        pytest.param("2026-01-01T00:00:00+00:00", "", id="a moment after which nobody was called"),
+        pytest.param("cto", "cto is not called next: engineering-lead is", id="a name further up"),
+        pytest.param(
+            "the boss", "the boss is not called next: engineering-lead is", id="an unknown name"
+        ),
+        pytest.param(
+            "1", "on-call has been called already since that was shown", id="another level"
+        ),
+        pytest.param("on-call", "on-call has been called already since that was shown", id="below"),
+    ],
+)
+async def test_an_escalation_calls_only_the_level_that_it_means(
+    verifying: Story, shown: str, why: str
+) -> None:
+    if why:
+        assert await refused(verifying, "escalate", shown=shown) == why
+    else:
+        assert await verifying.act("escalate", shown=shown) == "engineering-lead is being paged"
+
+    assert (await verifying.record()).people.level == (0 if why else 1)
+
+
+@pytest.mark.parametrize("shown", ["0", "engineering-lead", "2026-01-01T00:00:00+00:00"])
+async def test_the_same_escalation_once_more_calls_nobody_else(verifying: Story, shown) -> None:
+    await verifying.act("escalate", shown=shown)
+    await verifying.act_later("escalate", by="robin", id="late", shown=shown)
+
+    said = "engineering-lead has been called already since that was shown"
+    assert await refused(verifying, "escalate", by="robin", shown=shown) == said
+    record = await verifying.until(lambda r: "late" in r.handled)
+    assert record.people.level == 1
+    assert f"escalate was refused: {said}" in record.timeline[-1].text
+    assert await verifying.act("escalate", by="robin", shown="cto") == "cto is being paged"
+
+
 async def test_a_note_stands_in_the_timeline_and_in_slack(verifying: Story) -> None:
     assert await verifying.act("note", by="robin", text="I see <b>errors</b>") == "noted"
 

@@ -148,6 +148,23 @@ async def test_a_double_click_decides_once_and_pages_one_level(slack, asking: St
     assert (await asking.record()).people.level == 1
 
 
+async def test_the_command_repeated_at_once_pages_one_level_and_the_button_the_next(
+    slack, asking: Story, monkeypatch
+):
+    monkeypatch.setattr("starters.escalating.JUST_NOW_SECONDS", 3600)
+    for _ in range(2):
+        await slack.command(f"escalate {asking.id} the database", user="U0ROBIN")
+
+    assert "engineering-lead is being paged" in await hears(slack, "U0ROBIN")
+    second = await hears(slack, "U0ROBIN", times=2)
+    assert second.startswith("Not done: engineering-lead was called")
+    assert second.endswith("by robin: to call cto too, press Escalate under the incident")
+    assert (await asking.record()).people.level == 1
+
+    await slack.press(root(slack, asking, shown="1").ts, "escalate", user="U0ROBIN")
+    assert "cto is being paged" in await hears(slack, "U0ROBIN", times=3)
+
+
 async def test_a_press_that_slack_delivers_twice_is_one_act(slack, asking: Story):
     message = root(slack, asking)
 

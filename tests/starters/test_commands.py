@@ -20,6 +20,14 @@ async def anyhow(*words):
     return result.output
 
 
+async def critical(run):
+    """An incident with two levels above on-call, whom its own clock does not call."""
+    words = ("--service", f"svc-{uuid.uuid4().hex[:8]}", "--why", WHY, "--severity", "critical")
+    name = json.loads(await run("start", "SomethingOdd", *words, "--json"))["incident"]
+    assert "recorded" in await run("ack", name, "--as", "lee")
+    return name
+
+
 async def test_a_person_opens_acknowledges_notes_and_resolves_an_incident(
     run, incident, live, tmp_path
 ):
@@ -72,6 +80,47 @@ async def test_without_a_worker_an_act_that_can_wait_is_recorded(run, incident, 
     events = (await live.client.get_workflow_handle(incident).fetch_history()).events
     signals = [e.workflow_execution_signaled_event_attributes for e in events]
     assert "person" in {signal.signal_name for signal in signals}
+
+
+async def test_an_escalation_that_is_repeated_at_once_calls_nobody_further_up_unless_named(
+    run, live, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("starters.escalating.JUST_NOW_SECONDS", 3600)
+    incident = await critical(run)
+    words = ("escalate", incident, "--why", "help")
+    async with working(live.client, tmp_path):
+        assert "engineering-lead is being paged" in await run(*words, "--as", "ana")
+
+        for person in ("ana", "robin"):
+            said = await run(*words, "--as", person, expect=Exit.REFUSED)
+            assert "Refused: engineering-lead was called" in said
+            assert "seconds ago by ana: to call cto too, add --to cto" in said
+        lead = (*words, "--as", "ana", "--to", "engineering-lead")
+        assert "has been called already" in await run(*lead, expect=Exit.REFUSED)
+        record = json.loads(await run("show", incident, "--json"))
+        assert record["people"]["level"] == 1
+
+        cto = json.loads(await run(*words, "--as", "ana", "--to", "cto", "--json"))
+        assert cto["said"] == "cto is being paged"
+        assert "no higher level" in await run(*words, "--as", "ana", expect=Exit.REFUSED)
+    await live.client.get_workflow_handle(incident).terminate()
+
+
+async def test_escalations_that_are_repeated_without_a_worker_call_one_level(run, live, tmp_path):
+    incident = await critical(run)
+    for person in ("ana", "robin"):
+        said = await run("escalate", incident, "--why", "help", "--as", person)
+        assert "recorded, not yet confirmed" in said
+
+    async with working(live.client, tmp_path):
+        for _ in range(100):
+            record = json.loads(await run("show", incident, "--json"))
+            if any("escalate was refused" in e["text"] for e in record["timeline"]):
+                break
+            await asyncio.sleep(0.1)
+    assert record["people"]["level"] == 1
+    assert record["people"]["called_by"] == "ana"
+    await live.client.get_workflow_handle(incident).terminate()
 
 
 @pytest.mark.parametrize("command", ["approve", "reject", "hold", "hand-back"])
