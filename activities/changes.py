@@ -31,6 +31,7 @@ from pydantic import AwareDatetime
 from temporalio import activity
 
 from activities.errors import NotConfigured, Refused, Unwell
+from activities.evidence import plainly
 from activities.words import Answer, cut
 
 READ = ".read"
@@ -101,7 +102,7 @@ def _gone(item: Any) -> bool:
 def _brief(value: Any) -> str:
     if isinstance(value, list):
         return str(len(value))
-    return cut("nothing" if value is None else str(value), 120)
+    return cut("nothing" if value is None else plainly(value), 120)
 
 
 class Renewed(Answer):

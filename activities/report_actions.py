@@ -19,7 +19,8 @@ from activities.documents import (
 )
 from activities.people import Question
 from activities.record import Asks, PlannedStep, Reading, Record, StepState
-from activities.report_words import brief, clock, duration, name_of, readable, sentence, upper
+from activities.report_words import brief, clock, readable, sentence, upper
+from activities.values import duration, name_of
 from activities.words import Risk
 
 TONES = {

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from activities.llm_summary import LONGEST_FACT, MOST_FACTS
 from activities.record import Record, StepState
-from activities.report_words import duration, moment, times
+from activities.report_words import times
+from activities.values import duration, moment
 from activities.words import cut
 
 _MOST_FINDINGS = 8

@@ -7,7 +7,8 @@ from datetime import timedelta
 from activities.documents import Bullets, Section, Tone, say
 from activities.record import Record, StepState
 from activities.report_actions import effect, temporary_words
-from activities.report_words import listed, moment, sentence, times
+from activities.report_words import listed, sentence, times
+from activities.values import moment
 from activities.words import Severity
 
 REVIEW = timedelta(hours=24)

@@ -19,7 +19,8 @@ from activities.documents import (
     table,
 )
 from activities.record import AlertState, Record
-from activities.report_words import brief, clock, count, listed, moment, times
+from activities.report_words import brief, clock, count, listed, times
+from activities.values import moment
 
 
 def people(record: Record) -> Section:

@@ -24,7 +24,8 @@ from activities.record import Record, StepState
 from activities.report_actions import changed, effect, evidence, plan, temporary_words
 from activities.report_lessons import findings, follow_ups, post_mortem
 from activities.report_people import about, alerts, people
-from activities.report_words import clock, count, duration, moment, sentence, times, upper
+from activities.report_words import clock, count, sentence, times, upper
+from activities.values import duration, moment
 from activities.words import Severity
 
 SEVERITY_TONES = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from activities.alerts import MANUAL
 from activities.buttons import Pressed, Target, encode
 from activities.changes import lasting
+from activities.evidence import lines
 from activities.messages import Button, Entry, Part
 from activities.outbox import Unsent
 from activities.people import Question
@@ -25,6 +26,8 @@ ASKED, REVISED = "question", "revision"
 _RISKS = list(Risk)
 _MOST_ORDER = 2_000
 _MOST_EVIDENCE = 10
+_THERE = "there now"
+_NOTHING: tuple[Any, ...] = (None, {}, [])
 
 
 def propose(case: Case, step: PlannedStep, covered: list[PlannedStep]) -> Question:
@@ -41,7 +44,7 @@ def propose(case: Case, step: PlannedStep, covered: list[PlannedStep]) -> Questi
         orders=[_order(one) for one in covered],
         targets=list(dict.fromkeys(one.target for one in covered)),
         undo=_undo(covered),
-        evidence=_evidence(record, policy, step),
+        evidence=_evidence(record, policy, _there_now(step)),
         risk=risk,
         requested_by=_requester(record),
         needed=max(policy.needed(one, risk) for one in covered),
@@ -52,7 +55,9 @@ def propose(case: Case, step: PlannedStep, covered: list[PlannedStep]) -> Questi
     )
     exactly = [[one.activity, one.order, one.target, one.undo] for one in covered]
     there = lasting(step.before, step.activity)
-    seen = [there, question.text, question.details, question.evidence]
+    # Of what was read, and not of how it is worded: a digest outlives a release.
+    exact = _evidence(record, policy, _there_exactly(there))
+    seen = [there, question.text, question.details, exact]
     question.shown = _digest([exactly, seen])[:16]
     return question
 
@@ -145,16 +150,23 @@ def _undo(covered: list[PlannedStep]) -> str:
     return f"by itself, once it has settled{some}"
 
 
-def _evidence(record: Record, policy: Policy, step: PlannedStep) -> list[str]:
+def _evidence(record: Record, policy: Policy, there: list[str]) -> list[str]:
     """Say what the step rests on; what could not be read is said too: it is no good news."""
     known = [f"{fact.label}: {fact.value}" for fact in facts(record, policy) if fact.label != AWAKE]
+    said = [line for line in (record.cause, *known, *there, *unread(record.readings)) if line]
+    return said[: _MOST_EVIDENCE + max(len(there) - 1, 0)]
+
+
+def _there_now(step: PlannedStep) -> list[str]:
     there = lasting(step.before, step.activity)
-    if there not in (None, {}, []):
-        shown = json.dumps(there, sort_keys=True, default=str, ensure_ascii=False)
-        known.append(f"there now: {cut(shown, 600)}")
-    return [line for line in (record.cause, *known, *unread(record.readings)) if line][
-        :_MOST_EVIDENCE
-    ]
+    return [] if there in _NOTHING else lines(_THERE, there)
+
+
+def _there_exactly(there: Any) -> list[str]:
+    if there in _NOTHING:
+        return []
+    written = json.dumps(there, sort_keys=True, default=str, ensure_ascii=False)
+    return [f"{_THERE}: {cut(written, 600)}"]
 
 
 def _requester(record: Record) -> str:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from activities.record import Reading
-from activities.report_words import name_of, scalar
+from activities.values import name_of, scalar
 from activities.words import cut
 
 _LONGEST = 160

@@ -45,7 +45,7 @@ DECIDED = Path(__file__).parents[1] / "fixtures" / "procedures" / "read_before.t
             ["backends: 2, now 1"],
             id="fewer of them",
         ),
-        pytest.param({"flag": None}, {"flag": {"share": 0}}, ["flag: nothing, now {'share': 0}"],
+        pytest.param({"flag": None}, {"flag": {"share": 0}}, ["flag: nothing, now share 0"],
                      id="something where nothing was"),
         pytest.param("r41", "r42", ["it: r41, now r42"], id="a bare value"),
         pytest.param({"query": "x" * 9_000}, {"query": "y"}, None, id="a long text is cut"),

@@ -17,7 +17,8 @@ from activities.report import Reports, WriteReport, Written, place
 from activities.report_html import page
 from activities.report_markdown import inline, markdown
 from activities.report_text import compose
-from activities.report_words import duration, readable
+from activities.report_words import readable
+from activities.values import duration
 from activities.words import Severity
 from tests.records import after, bare, hostile, line, restarted, taken_over
 

@@ -1,6 +1,8 @@
 """An approval is bound to what was shown: by digest, by state, by who may and how many must."""
 
 import asyncio
+import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -57,11 +59,25 @@ async def test_the_entry_shows_effect_order_target_undo_and_evidence(asking: Sto
         'processes.scale {"app": "pravado-api", "most": 12, "replicas": 5}',
         "• a drill",
         "• last deployment: r42 by sam, 30 minutes ago",
-        '• there now: {"count": 2}',
+        "• there now: count 2",
         "May answer: dana, lee, until",
         f"approve {asking.id} --question {record.question.id} --hash {record.question.shown}",
     ):
         assert shown in said
+
+
+async def test_the_digest_is_of_what_was_read_and_not_of_how_it_is_worded(asking: Story) -> None:
+    """A release that words evidence otherwise must not void what was asked by the one before."""
+    record = await asking.record()
+    asked, step = record.question, record.ladder[0]
+    assert asked is not None
+    assert "there now: count 2" in asked.evidence
+
+    read = [each.replace("now: count 2", 'now: {"count": 2}') for each in asked.evidence]
+    exactly = [[step.activity, step.order, step.target, step.undo]]
+    shown = [exactly, [{"count": 2}, asked.text, asked.details, read]]
+    written = json.dumps(shown, sort_keys=True, default=str).encode()
+    assert asked.shown == hashlib.sha256(written).hexdigest()[:16]
 
 
 async def test_its_buttons_name_the_run_the_question_and_what_was_shown(asking: Story) -> None:
