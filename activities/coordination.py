@@ -29,6 +29,8 @@ Got = TypeVar("Got", bound=Answer)
 COORDINATOR = "Coordinator"
 """The workflow type; one for each environment."""
 TASK_QUEUE = "incidents"
+BEGINNING = {"edition": 1}
+"""What a new coordinator starts with; it says by which rules, for those of old have others."""
 SUMMARY = "Whose turn it is to change what, and whether it is frozen"
 _SECONDS = timedelta(seconds=4)
 
@@ -157,7 +159,7 @@ _ENDS = {
 async def _update(name: str, order: Wanted | Done, result: type[Got]) -> Got:
     start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
         COORDINATOR,
-        args=[None],
+        args=[BEGINNING],
         id=coordinator_id(order.environment),
         task_queue=TASK_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

@@ -102,6 +102,7 @@ async def _later(handle: Handle, verb: str, what: Act) -> str:
     """
     waited = f"no worker answered within {2 * PATIENCE_SECONDS:g} s"
     look = "Look whether one runs (`responder worker`)"
+    shows = "list" if verb == ActKind.UNFREEZE else f"show {handle.id}"
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             update = handle.get_update_handle(what.id, result_type=str)
@@ -119,7 +120,7 @@ async def _later(handle: Handle, verb: str, what: Act) -> str:
         pass
     raise NotRecorded(
         f"{verb} has no answer yet: {waited}, and the next one may still take it. {look}, and "
-        f"what became of it (`responder show {handle.id}`), before you try again."
+        f"what became of it (`responder {shows}`), before you try again."
     )
 
 

@@ -18,7 +18,7 @@ from activities.autonomy import ledger_id
 from starters.acting import PATIENCE_SECONDS, NotRecorded, NotThere, Outcome, Refused, State
 from starters.finding import NOBODY, SECONDS, NoWorker
 from workflows.ledger import Ledger, Move
-from workflows.policy import Policy
+from workflows.policy import Policy, responds
 
 _PATIENCE = timedelta(seconds=PATIENCE_SECONDS)
 
@@ -45,8 +45,9 @@ async def ledger_of(client: Client, environment: str) -> Ledger:
 async def move(client: Client, policy: Policy, environment: str, what: Move) -> Outcome:
     """Let a step do more or less; what it may do is never kept for later."""
     rights = policy.rights(what.by)
-    if rights is None or not rights.responder:
-        raise Refused(f"{what.by} does not have the responder role")
+    stranger = responds(what.by, rights)
+    if rights is None or stranger:
+        raise Refused(stranger)
     what = what.model_copy(update={"may": rights.approves})
     handle = client.get_workflow_handle(ledger_id(environment))
     try:

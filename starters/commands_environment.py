@@ -11,7 +11,7 @@ import typer
 from temporalio.client import Client
 
 from activities.documents import clean
-from starters.acting import NotTaken, Outcome, State
+from starters.acting import NotRecorded, NotTaken, Outcome, State
 from starters.commands_people import As, Json, door, whoever
 from starters.freezing import environments, freeze, meant, unfreeze
 from starters.session import Exit, console, errors, print_json, stop, talking
@@ -102,8 +102,10 @@ def _everywhere(do: Doing, environment: str, by: str, text: str, *, as_json: boo
     if len(text) > _MOST_TEXT:
         raise typer.BadParameter(f"a text has at most {_MOST_TEXT} characters")
     who, done, failed = whoever(by), list[dict[str, str]](), list[str]()
+    code = Exit.NO_ANSWER
 
     async def work(client: Client, settings: Settings) -> None:
+        nonlocal code
         names = (
             [environment]
             if environment
@@ -115,6 +117,7 @@ def _everywhere(do: Doing, environment: str, by: str, text: str, *, as_json: boo
                 outcome = await do(client, settings.policy, name, what)
             except NotTaken as error:  # one that fails does not keep the others from theirs
                 failed.append(f"{name or _NAMELESS}: {error}")
+                code = code if isinstance(error, NotRecorded) else Exit.REFUSED
             else:
                 done.append({"environment": name, "state": outcome.state, "said": outcome.said})
 
@@ -127,4 +130,4 @@ def _everywhere(do: Doing, environment: str, by: str, text: str, *, as_json: boo
             said = f"{each['environment'] or _NAMELESS}: {each['said']}"
             console.print(said, style=style, markup=False, soft_wrap=True)
     if failed:
-        stop(Exit.REFUSED, "\n".join(failed))
+        stop(code, "\n".join(failed))

@@ -10,6 +10,7 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
 from activities.coordination import (
+    BEGINNING,
     COORDINATOR,
     SUMMARY,
     TASK_QUEUE,
@@ -18,7 +19,7 @@ from activities.coordination import (
 from activities.freezing import ENVIRONMENT, MEMO, Freezes, coordinator_id
 from starters.acting import Outcome, Refused, act
 from workflows.acts import Act, ActKind
-from workflows.policy import Policy
+from workflows.policy import Policy, responds
 
 _SECONDS = timedelta(seconds=5)
 _KNOWN = (
@@ -78,11 +79,10 @@ async def meant(client: Client, own: str, *, thaw: bool) -> list[str]:
 async def _perform(
     client: Client, policy: Policy, environment: str, kind: ActKind, what: Act
 ) -> Outcome:
-    rights = policy.rights(what.by)
-    if rights is None or not rights.responder:
-        raise Refused(f"{what.by} does not have the responder role")
+    # Said here too, as the next: where no worker answers, nobody else would say it.
+    if stranger := responds(what.by, policy.rights(what.by)):
+        raise Refused(stranger)
     if kind is ActKind.FREEZE and not what.text.strip():
-        # Said here too: where no worker answers, nobody else would say it.
         raise Refused("freezing needs a reason: it is what everybody will read")
     await open_coordinator(client, environment)
     return await act(client, coordinator_id(environment), kind, what)
@@ -90,10 +90,9 @@ async def _perform(
 
 async def open_coordinator(client: Client, environment: str) -> None:
     """Start the coordinator of *environment* where there is none yet."""
-    nothing: list[Any] = [None]
     await client.start_workflow(
         COORDINATOR,
-        args=nothing,
+        args=list[Any]([BEGINNING]),
         id=coordinator_id(environment),
         task_queue=TASK_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

@@ -19,6 +19,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from workers.composition import Composition, compose
 from workers.connection import connect_patiently
 from workers.ending import goodbye, told_to_end, unless
+from workers.people import KnowsPeople
 from workers.redaction import Redaction, Secrets
 from workers.search_attributes import missing
 from workers.sections import WorkerSettings
@@ -29,6 +30,7 @@ from workflows.coordinator import Coordinator
 from workflows.efforts import Queue
 from workflows.incident import Incident
 from workflows.page_proof import PageProof
+from workflows.policy import Policy
 from workflows.post_incident import PostIncident
 from workflows.sandbox import runner
 from workflows.weekly import WeeklySummary
@@ -63,17 +65,19 @@ def workers(
     threads: ThreadPoolExecutor,
     secrets: Sequence[str] = (),
     settings: WorkerSettings | None = None,
+    policy: Policy | None = None,
 ) -> list[Worker]:
     """Make the worker of each of *queues*; none runs yet."""
     chosen = settings or WorkerSettings()
     redaction = Redaction(Secrets(secrets))
+    people = KnowsPeople(policy or Policy())
     return [
         Worker(
             client,
             task_queue=queue.value,  # plain text, for it is logged as it is
             workflows=WORKFLOWS if queue is Queue.INCIDENTS else (),
             activities=composition[queue],
-            interceptors=[redaction],
+            interceptors=[redaction, people],
             workflow_runner=runner(),
             deployment_config=_deployment(chosen),
             max_concurrent_activities=_SLOTS[queue],
@@ -111,6 +115,7 @@ async def run(settings: Settings, queues: Collection[Queue] = tuple(Queue)) -> N
                     threads=threads,
                     secrets=secrets,
                     settings=settings.worker,
+                    policy=settings.policy,
                 )
                 await serve(running, end)
     await goodbye()

@@ -28,11 +28,12 @@ class ActKind(StrEnum):
 
 FALLS_BACK = frozenset({
     ActKind.ACKNOWLEDGE, ActKind.TAKE_OVER, ActKind.RESOLVE, ActKind.ESCALATE, ActKind.NOTE,
-    ActKind.FREEZE, ActKind.UNFREEZE,
+    ActKind.FREEZE,
 })  # fmt: skip
-"""Acts that are also sent as a signal when no worker answers. Approve and reject never are:
-whether the question was
-still open must be known when the person reads the answer."""
+"""Acts that are also sent as a signal when no worker answers.
+
+Approve and reject never are: whether the question was still open must be known when the person
+reads the answer. Nor is unfreeze: whether its person may is known by a worker."""
 
 
 class Act(Order):

@@ -10,13 +10,14 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.coordination import Done, Noted, Turn, Wanted
+    from activities.coordination import BEGINNING, Done, Noted, Turn, Wanted
     from activities.freezing import ENVIRONMENT, MEMO, Freezes, Freezing, TellFreezes, Told
     from workflows.acts import Act, ActKind, PersonAct
     from workflows.turns import Turns
 
 from workflows.deadlines import until
 from workflows.efforts import TELL, said
+from workflows.rights import refusal
 
 _TRY_AGAIN = timedelta(seconds=10)
 
@@ -45,7 +46,7 @@ class Coordinator:
         )
         if telling.done():
             telling.result()  # ends only by a bug, which is to be seen
-        workflow.continue_as_new(self._turns)
+        workflow.continue_as_new(self._turns.model_copy(update=BEGINNING))
 
     @workflow.update(description="A change that an incident wants to make or to undo")
     def take_turn(self, ask: Wanted) -> Turn:
@@ -83,13 +84,28 @@ class Coordinator:
 
     @workflow.signal(description="A person's act, sent when no worker answered the update")
     def person(self, act: PersonAct) -> None:
-        """Do it, unless it is refused: nobody waits for the answer."""
-        if not self._turns.frozen.refusal(act.kind, act.act):
+        """Do it, unless it is refused: nobody waits for the answer.
+
+        A freeze is done whoever says it. Who may lift one is looked up when it is asked for.
+        """
+        frozen = self._turns.frozen
+        if act.kind is ActKind.UNFREEZE and self._turns.edition:
+            said = f"Not done: unfreeze by {act.act.by}, sent as a signal. Send it as an update."
+            workflow.set_current_details(f"{said}\n\n{frozen.freezes.said}")
+        elif not frozen.refusal(act.kind, act.act):
             self._perform(act.kind, act.act)
 
     def _refuse(self, kind: ActKind, act: Act) -> None:
-        if reason := self._turns.frozen.refusal(kind, act):
+        reason = self._stranger(kind, act) or self._turns.frozen.refusal(kind, act)
+        if reason:
             raise ApplicationError(reason, type="Refused", non_retryable=True)
+
+    def _stranger(self, kind: ActKind, act: Act) -> str:
+        """Say why its person may not; where that cannot be looked up, anybody may freeze."""
+        stranger = refusal(act.by)
+        if stranger is None and kind is ActKind.UNFREEZE:
+            return f"whether {act.by} may unfreeze cannot be looked up: no worker's settings say it"
+        return stranger or ""
 
     def _perform(self, kind: ActKind, act: Act) -> str:
         turns = self._turns

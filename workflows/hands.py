@@ -14,6 +14,7 @@ from workflows.acts import FALLS_BACK, Act, ActKind
 from workflows.answering import APPROVED, REJECTED, Answers
 from workflows.case import Case
 from workflows.glance import words
+from workflows.policy import responds
 from workflows.questions import Questions
 
 MOST_HANDLED = 200
@@ -91,15 +92,12 @@ class Hands:
         if kind in (ActKind.APPROVE, ActKind.REJECT):
             word = APPROVED if kind is ActKind.APPROVE else REJECTED
             return self._answers.refusal(act, word)
-        rights = case.policy.rights(act.by)
+        stranger = responds(act.by, case.policy.rights(act.by))
         over = record.phase is Phase.RESOLVED or record.resolution is not None
         highest = case.level_name(people.level)
         outrun = self._outrun(act.shown) if kind is ActKind.ESCALATE else ""
         reasons = (
-            (
-                rights is None or not rights.responder,
-                f"{act.by} does not have the responder role",
-            ),
+            (bool(stranger), stranger),
             (kind is ActKind.NOTE and not text, "a note needs a text"),
             (kind is not ActKind.NOTE and over, "the incident is over"),
             (

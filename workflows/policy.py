@@ -40,6 +40,12 @@ class Rights(Order):
     """Risks of the steps that this person may approve."""
 
 
+def responds(who: str, rights: Rights | None) -> str:
+    """Say that *who* may not act at all; empty if that is allowed."""
+    allowed = rights is not None and rights.responder
+    return "" if allowed else f"{who} does not have the responder role"
+
+
 class SeverityPolicy(Order):
     """How fast, how loud and how often for one severity (runbook, "Escalation Matrix")."""
 

@@ -73,6 +73,7 @@ PASSED_THROUGH = (
     "workflows.reconciliation",
     "workflows.renewing",
     "workflows.response",
+    "workflows.rights",
     "workflows.ringing",
     "workflows.settling",
     "workflows.slack_lane",

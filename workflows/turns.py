@@ -63,6 +63,8 @@ class Turns(Kept):
     claims: dict[str, list[Claim]] = Field(default_factory=dict)
     """By activity and target, the first holder first."""
     frozen: Frozen = Field(default_factory=Frozen)
+    edition: int = 0
+    """Of the coordinator, by when its run began; since the first nobody unfreezes by a signal."""
 
     @property
     def running(self) -> list[str]:

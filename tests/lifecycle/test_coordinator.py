@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import WithStartWorkflowOperation
+from temporalio.client import WithStartWorkflowOperation, WorkflowHistory
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
+from temporalio.worker import Replayer, Worker
 
 from activities.coordination import Done, Noted, Turn, Wanted
 from deploy.local.programs import temporal
@@ -90,3 +91,18 @@ async def test_its_history_stays_short_and_every_request_is_answered_and_kept(se
     assert known.leases == []
     assert len(lengths) >= 2, "it never went on in a new run"
     assert max(lengths) < 2 * SUGGESTED_AFTER
+
+
+async def test_one_of_an_earlier_release_goes_on_as_it_was_frozen_and_unfrozen() -> None:
+    """By updates, and by signals: that of a stranger has lifted a freeze then."""
+    kept = Path(__file__).resolve().parents[1] / "fixtures" / "coordinators" / "first.json"
+    replayer = Replayer(
+        workflows=[Coordinator],
+        data_converter=pydantic_data_converter,
+        workflow_runner=runner(),
+    )
+    history = WorkflowHistory.from_json("coordinator-first", kept.read_text())
+
+    result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
+
+    assert result.replay_failure is None, result.replay_failure

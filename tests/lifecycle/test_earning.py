@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from temporalio.client import WorkflowUpdateFailedError
 
 from activities.autonomy import Earning, Level, ledger_id
 from activities.record import Phase, StepState
@@ -207,6 +208,26 @@ async def test_who_may_not_promote_is_told_why(town: Town, somewhere, by, why) -
     assert by in PEOPLE
     assert (await ledger(town, somewhere)).entries[SCALE].level is Level.ASK
     await town.env.client.get_workflow_handle(ledger_id(somewhere)).terminate("over")
+
+
+@pytest.mark.parametrize(
+    ("by", "why"),
+    [("robin", "may not decide about reversible steps"), ("mallory", "responder role")],
+    ids=["without the right to approve", "without the role"],
+)
+async def test_what_is_said_of_ones_own_rights_past_our_doors_counts_for_nothing(
+    town: Town, somewhere, by, why
+) -> None:
+    await helped(town, somewhere)
+    handle = town.env.client.get_workflow_handle(ledger_id(somewhere))
+    claimed = Move(id="claimed", by=by, step=SCALE, up=True, may=tuple(Risk))
+
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await handle.execute_update("move", claimed)
+
+    assert why in refused.value.cause.message
+    assert (await ledger(town, somewhere)).entries[SCALE].level is Level.ASK
+    await handle.terminate("over")
 
 
 async def test_one_procedure_is_observed_and_another_acts(town: Town, somewhere) -> None:

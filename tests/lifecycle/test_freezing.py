@@ -3,20 +3,26 @@
 import asyncio
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
+from temporalio.worker import Worker
 
 from activities.freezing import Freezes
 from activities.record import Phase, Record, StepState
-from starters.acting import State
-from starters.freezing import environments, freeze, unfreeze
+from starters.acting import NotRecorded, Refused, State
+from starters.freezing import environments, freeze, open_coordinator, unfreeze
 from tests.lifecycle.drills import ASKS, drill, restart, roll, scale, switch
 from tests.lifecycle.edge import Closed, page
 from tests.lifecycle.world import QUICK, Story, Town, World, alert, library, told
 from workflows import efforts
-from workflows.acts import Act
+from workflows.acts import Act, ActKind, PersonAct
+from workflows.coordinator import Coordinator
 from workflows.efforts import Queue
+from workflows.policy import Policy
+from workflows.sandbox import runner
+from workflows.turns import Turns
 
 WHY = "moving the database by hand"
 
@@ -317,6 +323,90 @@ async def test_who_may_not_freeze_is_told_why(town: Town, somewhere, by, text, w
     await freezing(town, somewhere)
     with pytest.raises(Exception, match=why):
         await freeze(town.env.client, QUICK, somewhere, said_by(by, text))
+
+
+async def sent(town: Town, somewhere: str, verb: str, by: str, **more: Any) -> str:
+    """The update as the Temporal UI and `temporal workflow update` send it: no door of ours."""
+    act = {"id": uuid.uuid4().hex, "by": by, "via": "temporal", "text": WHY, **more}
+    handle = town.env.client.get_workflow_handle(f"coordinator-{somewhere}")
+    return str(await handle.execute_update(verb, act, result_type=str))
+
+
+async def held(town: Town, somewhere: str) -> list[str]:
+    handle = town.env.client.get_workflow_handle(f"coordinator-{somewhere}")
+    turns = await handle.query("turns", result_type=Turns)
+    return [each.by for each in turns.frozen.freezes.held]
+
+
+@pytest.mark.parametrize("verb", ["freeze", "unfreeze"])
+@pytest.mark.parametrize("by", ["mallory", "stranger"])
+async def test_who_may_not_is_refused_in_the_same_words_past_our_doors(
+    town: Town, somewhere, verb, by
+) -> None:
+    await freezing(town, somewhere)
+    do = freeze if verb == "freeze" else unfreeze
+    with pytest.raises(Refused) as at_the_door:
+        await do(town.env.client, QUICK, somewhere, said_by(by))
+
+    with pytest.raises(WorkflowUpdateFailedError) as past_it:
+        await sent(town, somewhere, verb, by)
+
+    assert past_it.value.cause.message == str(at_the_door.value)
+    assert await held(town, somewhere) == ["dana"]
+    assert "frozen" in await sent(town, somewhere, verb, "robin")
+
+
+async def test_what_the_settings_of_a_door_allow_its_worker_may_refuse(
+    town: Town, somewhere
+) -> None:
+    """A laptop without settings knows nobody, and so everybody."""
+    await freezing(town, somewhere)
+
+    with pytest.raises(Refused, match="mallory does not have the responder role"):
+        await unfreeze(town.env.client, Policy(), somewhere, said_by("mallory"))
+
+    assert await held(town, somewhere) == ["dana"]
+
+
+async def test_where_rights_cannot_be_looked_up_anybody_may_freeze_and_nobody_lift_it(
+    town: Town, somewhere
+) -> None:
+    client = town.env.client
+    async with town.without(Queue.INCIDENTS):
+        bare = Worker(
+            client, task_queue=Queue.INCIDENTS, workflows=[Coordinator], workflow_runner=runner()
+        )
+        async with bare:
+            await freeze(client, Policy(), somewhere, said_by("stranger"))
+            with pytest.raises(Refused, match="whether dana may unfreeze cannot be looked up"):
+                await unfreeze(client, Policy(), somewhere, said_by("dana"))
+
+    assert await held(town, somewhere) == ["stranger"], "it is said who did it"
+    assert "frozen by stranger" in await lifting(town, somewhere)
+
+
+async def test_a_freeze_by_a_signal_holds_and_an_unfreeze_by_one_is_not_done(
+    town: Town, somewhere
+) -> None:
+    await open_coordinator(town.env.client, somewhere)
+    handle = town.env.client.get_workflow_handle(f"coordinator-{somewhere}")
+
+    for kind, by in ((ActKind.FREEZE, "stranger"), (ActKind.UNFREEZE, "dana")):
+        await handle.signal("person", PersonAct(kind=kind, act=said_by(by)))
+
+    assert await held(town, somewhere) == ["stranger"]
+    assert "unfrozen" in await lifting(town, somewhere)
+
+
+async def test_without_a_worker_an_unfreeze_is_never_kept_for_later(town: Town, somewhere) -> None:
+    await freezing(town, somewhere)
+    async with town.without(Queue.INCIDENTS):
+        with pytest.raises(NotRecorded, match=r"what became of it \(`responder list`\)"):
+            await unfreeze(town.env.client, QUICK, somewhere, said_by("dana"))
+
+    handle = town.env.client.get_workflow_handle(f"coordinator-{somewhere}")
+    events = (await handle.fetch_history()).events
+    assert not any(each.HasField("workflow_execution_signaled_event_attributes") for each in events)
 
 
 async def test_another_environment_goes_on(town: Town, somewhere) -> None:

@@ -27,6 +27,7 @@ from activities.words import Risk, Severity
 from starters.opening import attributes
 from tests.lifecycle.drills import DRILLS
 from tests.lifecycle.neighbourhood import Neighbourhood
+from workers.people import KnowsPeople
 from workflows.acts import Act, ActKind, PersonAct
 from workflows.autonomy import Autonomy
 from workflows.consult import Consultation, Consulted, Library
@@ -416,6 +417,7 @@ class Town(Neighbourhood):
                 "activities": [self.consult],
                 "activity_executor": self._threads,
                 "workflow_runner": runner(),
+                "interceptors": [KnowsPeople(POLICY)],
             }
         if queue is Queue.PROBES:
             own["activities"] = [self.anything, self.watch, self.earlier, *self.meetings]

@@ -23,11 +23,12 @@ WHY = "users say that nothing loads"
 async def working(client, tmp_path):
     """The whole worker, with nothing configured but a folder for reports."""
     async with AsyncExitStack() as stack:
-        composition = await stack.enter_async_context(
-            compose(Settings(reports={"folder": tmp_path}))
-        )
+        settings = Settings(reports={"folder": tmp_path})
+        composition = await stack.enter_async_context(compose(settings))
         threads = stack.enter_context(ThreadPoolExecutor(THREADS))
-        for worker in workers(client, composition, queues=tuple(Queue), threads=threads):
+        for worker in workers(
+            client, composition, queues=tuple(Queue), threads=threads, policy=settings.policy
+        ):
             await stack.enter_async_context(worker)
         yield
 

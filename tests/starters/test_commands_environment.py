@@ -103,6 +103,30 @@ async def test_who_may_not_is_refused_and_nothing_is_frozen(run, somewhere, live
     assert "say why" in await run("freeze", "--why", " ", "--as", "ana", expect=Exit.USAGE)
 
 
+async def test_who_may_not_is_refused_in_the_same_words_from_a_machine_without_settings(
+    run, somewhere, live, tmp_path, monkeypatch
+):
+    words = ("unfreeze", "--environment", somewhere, "--as")
+    async with working(live.client, tmp_path):
+        await run("freeze", "--why", WHY, "--environment", somewhere, "--as", "ana")
+        at_the_door = await run(*words, "mallory", expect=Exit.REFUSED)
+        monkeypatch.delenv("RESPONDER_POLICY__PEOPLE")
+
+        assert await run(*words, "mallory", expect=Exit.REFUSED) == at_the_door
+        assert "is frozen by ana" in await run("list")
+        assert "unfrozen" in await run(*words, "ana")
+
+
+async def test_without_a_worker_an_unfreeze_is_not_recorded_and_says_how_to_look(run, somewhere):
+    await run("freeze", "--why", WHY, "--environment", somewhere, "--as", "ana")
+
+    words = ("unfreeze", "--environment", somewhere, "--as", "ana")
+    said = await run(*words, expect=Exit.NO_ANSWER)
+
+    assert "no worker answered" in said
+    assert "`responder list`" in said
+
+
 async def test_the_week_is_told_without_a_worker(run, somewhere, live, tmp_path):
     await run("freeze", "--why", WHY, "--environment", somewhere, "--as", "ana")
     async with working(live.client, tmp_path):
