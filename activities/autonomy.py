@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from enum import StrEnum
-from typing import Any, TypeVar
 
 from pydantic import Field
 from temporalio import activity
-from temporalio.client import WithStartWorkflowOperation, WorkflowUpdateFailedError
-from temporalio.common import (
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-)
-from temporalio.service import RPCError
 
-from activities.coordination import TASK_QUEUE
-from activities.errors import Unavailable
-from activities.freezing import ENVIRONMENT, coordinator_id
+from activities.freezing import coordinator_id
+from activities.keepers import Keeper
 from activities.words import Answer, Order, Risk
-
-Got = TypeVar("Got", bound=Answer)
 
 AUTONOMY = "Autonomy"
 """The workflow type; one for each environment."""
 SUMMARY = "How much each step may do without a person"
-_SECONDS = timedelta(seconds=4)
 
 
 class Level(StrEnum):
@@ -103,47 +90,23 @@ class Counted(Answer):
     successes: int = 0
 
 
+def ledger_id(environment: str) -> str:
+    """Name the ledger of *environment*."""
+    return coordinator_id(environment).replace("coordinator-", "autonomy-", 1)
+
+
+_KEEPER = Keeper(AUTONOMY, "the ledger", SUMMARY, ledger_id)
+
+
 class AutonomyLedger:
     """Asks the ledger by an update, which starts it where there is none yet."""
 
     @activity.defn(name="autonomy.level")
     async def level(self, ask: WhichLevel) -> Standing:
         """Ask what a step may do."""
-        return await _update("level", ask, Standing)
+        return await _KEEPER.ask("level", ask, Standing)
 
     @activity.defn(name="autonomy.count")
     async def count(self, seen: Verified) -> Counted:
         """Tell what verification saw; the same occasion twice counts once."""
-        return await _update("count", seen, Counted)
-
-
-def ledger_id(environment: str) -> str:
-    """Name the ledger of *environment*."""
-    return coordinator_id(environment).replace("coordinator-", "autonomy-", 1)
-
-
-async def _update(name: str, order: WhichLevel | Verified, result: type[Got]) -> Got:
-    start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
-        AUTONOMY,
-        args=[None],
-        id=ledger_id(order.environment),
-        task_queue=TASK_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        search_attributes=TypedSearchAttributes(
-            [SearchAttributePair(ENVIRONMENT, order.environment[:255])]
-        ),
-        static_summary=SUMMARY,
-    )
-    info = activity.info()
-    try:
-        answer: Got = await activity.client().execute_update_with_start_workflow(
-            name,
-            order,
-            start_workflow_operation=start,
-            id=f"{info.workflow_run_id}-{info.activity_id}-{info.attempt}",
-            result_type=result,
-            rpc_timeout=_SECONDS,
-        )
-    except (RPCError, WorkflowUpdateFailedError, TimeoutError) as error:
-        raise Unavailable(f"the ledger does not answer ({type(error).__name__})") from None
-    return answer
+        return await _KEEPER.ask("count", seen, Counted)

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from enum import Enum, auto
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import Field
 from temporalio import activity
-from temporalio.client import (
-    WithStartWorkflowOperation,
-    WorkflowExecutionStatus,
-    WorkflowUpdateFailedError,
-)
-from temporalio.common import (
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-)
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.errors import Unavailable
-from activities.freezing import ENVIRONMENT, Freezes, coordinator_id
+from activities.freezing import Freezes, coordinator_id
+from activities.keepers import SECONDS, Keeper
 from activities.words import Answer, Order
-
-Got = TypeVar("Got", bound=Answer)
 
 COORDINATOR = "Coordinator"
 """The workflow type; one for each environment."""
-TASK_QUEUE = "incidents"
 BEGINNING = {"edition": 1}
 """What a new coordinator starts with; it says by which rules, for those of old have others."""
 SUMMARY = "Whose turn it is to change what, and whether it is frozen"
-_SECONDS = timedelta(seconds=4)
+_KEEPER = Keeper(COORDINATOR, "the coordinator", SUMMARY, coordinator_id, BEGINNING)
 
 
 class Wanted(Order):
@@ -112,24 +99,19 @@ class Coordination:
 
         Who is in the way may have been ended from outside, and would be waited for in vain.
         """
-        turn = await _update("take_turn", ask, Turn)
+        turn = await _KEEPER.ask("take_turn", ask, Turn)
         ends = {name: await _end(name) for name in (turn.holder, *turn.kept_by) if name}
         gone = tuple(name for name, end in ends.items() if end is _End.GONE)
         if gone or turn.kept_by:
             asked = ask.model_copy(update={"looked": True, "gone": gone})
-            turn = await _update("take_turn", asked, Turn)
+            turn = await _KEEPER.ask("take_turn", asked, Turn, again="-looked")
         left = tuple(name for name in turn.kept_by if ends.get(name) is _End.OVER)
         return turn.model_copy(update={"left_by": left})
 
     @activity.defn(name="coordination.give_back")
     async def give_back(self, done: Done) -> Noted:
         """Give a turn back, and say what became of it."""
-        return await _update("give_back", done, Noted)
-
-
-def coordinator_attributes(environment: str) -> TypedSearchAttributes:
-    """Make the search attributes that tell whose coordinator it is."""
-    return TypedSearchAttributes([SearchAttributePair(ENVIRONMENT, environment[:255])])
+        return await _KEEPER.ask("give_back", done, Noted)
 
 
 class _End(Enum):
@@ -143,7 +125,7 @@ async def _end(incident: str) -> _End:
     """Look what has become of an incident; one that cannot be looked at is held for open."""
     try:
         handle = activity.client().get_workflow_handle(incident)
-        status = (await handle.describe(rpc_timeout=_SECONDS)).status
+        status = (await handle.describe(rpc_timeout=SECONDS)).status
     except RPCError as error:
         return _End.OVER if error.status is RPCStatusCode.NOT_FOUND else _End.OPEN
     return _ENDS.get(status, _End.GONE) if status else _End.OPEN
@@ -154,29 +136,3 @@ _ENDS = {
     WorkflowExecutionStatus.CONTINUED_AS_NEW: _End.OPEN,
     WorkflowExecutionStatus.COMPLETED: _End.OVER,
 }
-
-
-async def _update(name: str, order: Wanted | Done, result: type[Got]) -> Got:
-    start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
-        COORDINATOR,
-        args=[BEGINNING],
-        id=coordinator_id(order.environment),
-        task_queue=TASK_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        search_attributes=coordinator_attributes(order.environment),
-        static_summary=SUMMARY,
-    )
-    info = activity.info()
-    looked = "-looked" if isinstance(order, Wanted) and order.looked else ""
-    try:
-        answer: Got = await activity.client().execute_update_with_start_workflow(
-            name,
-            order,
-            start_workflow_operation=start,
-            id=f"{info.workflow_run_id}-{info.activity_id}-{info.attempt}{looked}",
-            result_type=result,
-            rpc_timeout=_SECONDS,
-        )
-    except (RPCError, WorkflowUpdateFailedError, TimeoutError) as error:
-        raise Unavailable(f"the coordinator does not answer ({type(error).__name__})") from None
-    return answer

@@ -13,10 +13,9 @@ from activities.coordination import (
     BEGINNING,
     COORDINATOR,
     SUMMARY,
-    TASK_QUEUE,
-    coordinator_attributes,
 )
 from activities.freezing import ENVIRONMENT, MEMO, Freezes, coordinator_id
+from activities.keepers import TASK_QUEUE, attributes
 from starters.acting import Outcome, Refused, act
 from workflows.acts import Act, ActKind
 from workflows.policy import Policy, responds
@@ -96,7 +95,7 @@ async def open_coordinator(client: Client, environment: str) -> None:
         id=coordinator_id(environment),
         task_queue=TASK_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        search_attributes=coordinator_attributes(environment),
+        search_attributes=attributes(environment),
         static_summary=SUMMARY,
         rpc_timeout=_SECONDS,
     )

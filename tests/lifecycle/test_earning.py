@@ -132,9 +132,8 @@ async def test_no_level_exceeds_the_policy(town: Town, somewhere) -> None:
 async def test_what_cannot_be_seen_in_the_ledger_a_person_decides(
     town: Town, somewhere, monkeypatch
 ) -> None:
-    monkeypatch.setattr("activities.autonomy.AUTONOMY", "NoSuchWorkflow")
-    monkeypatch.setattr("activities.autonomy.TASK_QUEUE", "nobody")
-    monkeypatch.setattr("activities.autonomy._SECONDS", QUICK.seconds(0.3))
+    monkeypatch.setattr("activities.keepers.TASK_QUEUE", "nobody")
+    monkeypatch.setattr("activities.keepers.SECONDS", QUICK.seconds(0.3))
     story = await fire(town, somewhere, scale(), policy=earning(Level.ACT))
 
     record = await story.until(lambda r: r.question is not None, seconds=20)
