@@ -103,8 +103,10 @@ class Commands:
         return None if done is None else Said(*done)
 
     async def _keep(self, words: list[str]) -> Said | None:
-        """Carry out what changes the logs that pm2 keeps."""
+        """Carry out what changes what pm2 keeps: logs, and numbers of restarts."""
         match words:
+            case ["pm2", "reset", name] if name == APP:
+                return Said(self._pm2.reset())
             case ["pm2", "flush", name] if name == APP:
                 return Said(await self._pm2.flush())
             case ["pm2", "set", key, value] if key.startswith("pm2-logrotate:"):

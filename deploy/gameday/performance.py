@@ -128,6 +128,7 @@ class Performance:
         if normal > 0:
             show.say("a normal day, so that there is something to compare with …", who=_OURS)
             await asyncio.sleep(normal)
+        await day.platform.forget_restarts()
         show.say(f"BREAKING: {scenario.story}", "bold red", _OURS)
         told, paged = len(day.slack.messages()), len(day.pagerduty.alerts)
         show.leave_out(day.slack, day.pagerduty)

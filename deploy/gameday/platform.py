@@ -34,6 +34,7 @@ from deploy.gameday.database import DATABASE, Database
 from deploy.gameday.exporting import Exporter
 from deploy.gameday.faults import Faults
 from deploy.gameday.health import Health
+from deploy.gameday.pm2 import APP
 from deploy.gameday.releases import ReleaseFolders
 from deploy.gameday.shell import Ssh, make_keys
 from deploy.local import data, processes
@@ -195,6 +196,14 @@ class Platform(BreaksRedis, BreaksApi, BreaksHost, BreaksDatabase):
         pid: int = (await self.ssh.jlist())[0]["pid"]
         os.kill(pid, signal.SIGKILL)
         return pid
+
+    async def forget_restarts(self) -> None:
+        """Count the restarts of the instances from zero again.
+
+        Those of an earlier game day are seconds old: with them, one that was started for its end
+        looks as if it crashed over and over.
+        """
+        await self.ssh.run(f"pm2 reset {APP}")
 
     def spike(self, factor: float) -> None:
         """Make the users send that many times as much; 4 is more than two instances carry."""

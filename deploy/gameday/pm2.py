@@ -212,6 +212,12 @@ class Pm2:
                 found += [f"{instance.number}|{APP[:8]} | {line}" for line in last]
         return "\n".join(found) + "\n"
 
+    def reset(self) -> str:
+        """Count restarts from zero again."""
+        for instance in self.instances:
+            instance.restarts = instance.unstable_restarts = 0
+        return f"[PM2] Resetting meta for process {APP}\n"
+
     async def flush(self) -> str:
         """Empty the logs; who writes to them goes on at their beginning."""
         for instance in self.instances:

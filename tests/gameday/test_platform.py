@@ -135,3 +135,10 @@ async def test_instances_restarted_one_after_the_other_cost_the_users_nothing(pl
         assert new["pm2_env"]["pm_uptime"] > old["pm2_env"]["pm_uptime"]
     assert "listening" in await ordered(platform, "pm2 logs pravado-api --lines 50 --nostream")
     assert failures(platform) == failed
+
+
+async def test_restarts_of_an_earlier_game_day_are_forgotten(platform):
+    await ordered(platform, "pm2 restart 0")
+    assert (await platform.ssh.jlist())[0]["pm2_env"]["restart_time"] > 0
+    await platform.forget_restarts()
+    assert [e["pm2_env"]["restart_time"] for e in await platform.ssh.jlist()] == [0, 0]

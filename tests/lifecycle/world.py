@@ -558,8 +558,7 @@ class Story:
         """Wait, in real time, until the record is as asked: for what needs no clock to move."""
         end, pause = time.monotonic() + seconds, 0.02
         while not what(last := await self.record()):
-            if time.monotonic() > end:
-                raise AssertionError(f"it never came true\n{told(last)}")
+            assert time.monotonic() < end, f"it never came true\n{told(last)}"
             await asyncio.sleep(pause)
             pause = min(pause * 1.2, 0.2)  # every look is work for those who are looked at
         return last

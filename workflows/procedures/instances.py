@@ -101,10 +101,14 @@ class ActsOnInstances(Procedure):
 def crash_looping(running: Processes | None, now: datetime) -> str:
     """Say which instance crashes over and over; empty when none is seen to."""
     for each in running.instances if running else ():
-        young = each.started_at is not None and now - each.started_at < _JUST_STARTED
+        said = f"instance {each.id} crashes over and over"
+        if each.status == "errored":
+            return f"{said} ({each.restarts} restarts)"
+        age = now - each.started_at if each.started_at is not None else _JUST_STARTED
         # Restarts count those by hand too, so that a number alone says nothing.
-        if each.status == "errored" or (young and each.restarts >= _MANY_RESTARTS):
-            return f"instance {each.id} crashes over and over ({each.restarts} restarts)"
+        if age < _JUST_STARTED and each.restarts >= _MANY_RESTARTS:
+            seconds = max(age.total_seconds(), 0)
+            return f"{said}, as it seems ({each.restarts} restarts, the last {seconds:.0f} s ago)"
     return ""
 
 
