@@ -49,6 +49,11 @@ class Alert(Answer):
         return self.labels.get("service") or self.labels.get("job") or "unknown"
 
     @property
+    def manual(self) -> bool:
+        """Whether a person has opened an incident by it: no rule fires, and none will resolve."""
+        return self.fingerprint.startswith(MANUAL)
+
+    @property
     def environment(self) -> str:
         """Where it is broken."""
         return self.labels.get("environment", "")

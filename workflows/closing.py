@@ -14,7 +14,7 @@ from workflows.case import Case, why
 from workflows.deadlines import until
 from workflows.earning import Earned
 from workflows.efforts import DOCUMENT, SUMMARY, said
-from workflows.intake import hold_resolved
+from workflows.intake import BY_HAND, hold_resolved
 from workflows.steps import Steps
 from workflows.template import done
 
@@ -36,9 +36,9 @@ async def document(case: Case) -> None:
     if resolution is None:
         case.enter(Phase.WATCHING)
         return
-    if record.paging.there:
-        for state in record.firing:
-            hold_resolved(state, "no rule would end it: it was opened by a person")
+    for state in record.firing:
+        if state.alert.manual:
+            hold_resolved(state, BY_HAND)
     await _out_of_the_way(case)
     await Earned(case).tell()
     # A change that ran while a person resolved has ended by now.

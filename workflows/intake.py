@@ -166,6 +166,10 @@ class Intake:
             case.call_anew(f"now {severity.value}: {name}")
 
 
+BY_HAND = "a person has opened it, so no rule will end it"
+"""Why the alert of `Alert.manual` is held for resolved."""
+
+
 def hold_resolved(state: AlertState, why: str) -> None:
     """Hold a fingerprint for resolved although Alertmanager did not say so."""
     state.alert = state.alert.model_copy(update={"status": AlertStatus.RESOLVED})

@@ -6,7 +6,6 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from activities.alerts import MANUAL
 from activities.buttons import Pressed, Target, encode
 from activities.changes import lasting
 from activities.evidence import lines
@@ -174,7 +173,7 @@ def _requester(record: Record) -> str:
     if record.people.requested_by:
         return record.people.requested_by
     alerts = [state.alert for state in record.alerts.values()]
-    by_hand = (a for a in alerts if a.fingerprint.startswith(MANUAL))
+    by_hand = (a for a in alerts if a.manual)
     return next((name for a in by_hand if (name := a.annotations.get("opened_by"))), "")
 
 

@@ -18,7 +18,7 @@ from activities.prometheus import Prometheus
 from activities.record import AlertState
 from workflows.case import Case, kind_of, why
 from workflows.efforts import probe, said
-from workflows.intake import hold_firing, hold_resolved
+from workflows.intake import BY_HAND, hold_firing, hold_resolved
 
 _SECONDS = 5.0
 _MISSING = 2
@@ -73,10 +73,15 @@ class Reconciliation:
         return listed
 
     def drop_missing(self) -> None:
-        """Hold for resolved what Alertmanager did not list twice; for when it has recovered."""
-        missing = [s for s in self._case.record.firing if s.missing >= _MISSING]
+        """Hold for resolved what no rule would end, or Alertmanager did not list twice.
+
+        For when it has recovered.
+        """
+        firing = self._case.record.firing
+        missing = [s for s in firing if s.alert.manual or s.missing >= _MISSING]
         for state in missing:
-            hold_resolved(state, "it has recovered, and Alertmanager does not list it")
+            unlisted = "it has recovered, and Alertmanager does not list it"
+            hold_resolved(state, BY_HAND if state.alert.manual else unlisted)
         if missing:
             said = f"{missing[0].alert.name}: {missing[0].why} ({len(missing)})"
             self._case.note("alert", said)

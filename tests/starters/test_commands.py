@@ -42,6 +42,9 @@ async def test_a_person_opens_acknowledges_notes_and_resolves_an_incident(
         assert record["people"]["acknowledged_by"] == "ana"
         again = await run("resolve", incident, "--why", "router was off", "--as", "ana")
         assert "resolved" in again
+        await live.client.get_workflow_handle(incident).result()
+        while incident in await run("list"):  # visibility is written a moment later
+            await asyncio.sleep(0.05)
 
 
 async def test_the_list_shows_what_is_open_and_filters(run, incident):
