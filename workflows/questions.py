@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 from activities.changes import differences
 from activities.people import Question
 from activities.record import Phase, PlannedStep, StepState
+from activities.verification import Outcome
 from activities.words import Urgency
 from workflows.answering import APPROVED, EXPIRED, REJECTED, UNANSWERED, void
 from workflows.case import Case
 from workflows.deadlines import until
 from workflows.proposal import deciders, post, propose, revise
+from workflows.watching import Watcher
 
 _MOST_QUESTIONS = 50
 _MOST_VOID = 3
@@ -27,6 +31,9 @@ class Questions:
     def __init__(self, case: Case) -> None:
         self._case = case
         self._record = case.record
+        self._watcher = Watcher(case)
+        self._well = self._asked = False
+        """Of the open question: that it recovered meanwhile, and that it is not open any more."""
 
     async def ask(self, step: PlannedStep) -> bool:
         """Ask people about *step*, as long as the severity's policy says; tell whether they agreed.
@@ -42,13 +49,46 @@ class Questions:
             return False
         self._put(question, step)
         over = self._over(question, firing=bool(self._record.firing))
-        await self._until(over, lambda: question.next_level_at, "A question waits for an answer")
-        if not over():
-            self._ask_next_level(question)
+        async with self._looking(over):
             await self._until(
-                over, lambda: question.expires_at, "A question waits for the next level"
+                over, lambda: question.next_level_at, "A question waits for an answer"
             )
-        return self._close(question, covered, expired=not over())
+            if not over():
+                self._ask_next_level(question)
+                await self._until(
+                    over, lambda: question.expires_at, "A question waits for the next level"
+                )
+            expired = not over()
+        return self._close(question, covered, expired=expired)
+
+    @asynccontextmanager
+    async def _looking(self, over: Callable[[], bool]) -> AsyncIterator[None]:
+        """Look meanwhile whether it recovers, where no alert fires whose end would say so."""
+        self._well = self._asked = False
+        if self._record.firing or self._record.facts is None:
+            yield
+            return
+        looking = asyncio.create_task(self._look(lambda: over() or self._asked))
+        try:
+            yield
+        finally:
+            self._asked = True
+            await looking
+
+    async def _look(self, over: Callable[[], bool]) -> None:
+        case, policy = self._case, self._case.policy
+        while not over():
+            again = case.after(policy.quiet_seconds)
+            verdict = await self._watcher.watch(
+                "Is it still needed?",
+                policy.quiet_seconds,
+                every_seconds=policy.watch_every_seconds,
+                interrupted=over,
+            )
+            self._well = verdict is not None and verdict.outcome is Outcome.RECOVERED
+            if verdict is None or not verdict.samples:
+                # A watch that fails at once must not be tried again at once, for hours.
+                await until(over, again, "Asked, and nothing can be seen")
 
     def _nobody(self, question: Question) -> str:
         """Say that too few people may approve *question* for it to be asked; empty if enough."""
@@ -91,6 +131,7 @@ class Questions:
             or record.people.frozen
             # Withdrawn: what was asked for may not be needed any more.
             or (firing and not record.firing)
+            or self._well
         )
 
     async def _until(self, over: Callable[[], bool], due: Callable[[], datetime], why: str) -> None:

@@ -180,6 +180,24 @@ async def test_a_question_is_withdrawn_when_the_alert_resolves(asking: Story) ->
     assert "withdrawn, things have moved on: scale to 5" in asking.world.said
 
 
+async def test_asked_although_no_alert_fires_it_is_withdrawn_once_it_is_well(
+    asking: Story,
+) -> None:
+    first = (await asking.record()).question
+    await asking.over()
+    await asking.pass_time(minutes=2)
+    await asking.until(lambda r: r.question is not None and r.question.id != first.id)
+    asking.world.up = True
+
+    closed = await asking.ends()
+
+    record = await asking.record()
+    assert closed.how == "recovered", told(record)
+    assert asking.world.changes == []
+    assert [each.ended for each in record.questions] == ["Withdrawn, things have moved on"] * 2
+    assert "Is it still needed?: recovered" in told(record)
+
+
 async def test_a_hold_keeps_the_question_and_the_approved_step_waits_for_its_end(
     asking: Story,
 ) -> None:
