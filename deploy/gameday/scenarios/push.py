@@ -11,6 +11,8 @@ from deploy.gameday.scenarios.base import Scenario
 
 _GONE = tuple(range(991, 995))
 """Four of a thousand tokens: fewer than make the credentials suspect, and soon all written to."""
+_NOTHING_SINCE = "DELETE FROM push_receipts WHERE token_id = ANY(%s) AND error = ''"
+"""On a day that has gone on for a while they were written to, as every phone is."""
 _EARLIER = """
 INSERT INTO push_receipts (token_id, kind, bytes, error, at)
 SELECT token, 'digest', 90, 'DeviceNotRegistered', now() - hours * interval '1 hour'
@@ -22,6 +24,7 @@ async def _campaign(day: Day) -> None:
     """Have a campaign go to phones that have thrown the app away, and have said so twice."""
     day.outside.expo.dead |= {f"ExponentPushToken[phone-{number}]" for number in _GONE}
     async with await psycopg.AsyncConnection.connect(day.platform.postgres_dsn) as platform:
+        await platform.execute(_NOTHING_SINCE, (list(_GONE),))
         await platform.execute(_EARLIER, (list(_GONE),))
     day.platform.faults.put(push.CAMPAIGN, ",".join(map(str, _GONE)))
 
