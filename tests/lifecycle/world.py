@@ -377,7 +377,7 @@ class Town(Neighbourhood):
         self.worlds: dict[str, World] = {}
         self.stories: list[Story] = []
         self._workers: dict[Queue, Worker] = {}
-        self._running: dict[Queue, asyncio.Task[None]] = {}
+        self.running: dict[Queue, asyncio.Task[None]] = {}
         self._threads = ThreadPoolExecutor(8)
 
     async def __aenter__(self) -> Self:
@@ -429,11 +429,11 @@ class Town(Neighbourhood):
             **own,
         )
         self._workers[queue] = worker
-        self._running[queue] = asyncio.create_task(worker.run())
+        self.running[queue] = asyncio.create_task(worker.run())
 
     async def _stop(self, queue: Queue) -> None:
         await self._workers.pop(queue).shutdown()
-        await self._running.pop(queue)
+        await self.running.pop(queue)
 
     def world_of(self, workflow_id: str) -> World:
         return self.worlds[workflow_id.partition("/")[0]]
