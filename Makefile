@@ -30,7 +30,7 @@ gameday: $(READY) ## Break one thing after the other, and score the answers (ARG
 JOBS ?= 3
 SLOW := benchmark or crash_full or fuzz_full
 # Real processes on a busy machine may miss a deadline: tried again, and shown as "rerun".
-AGAIN := --reruns 2 --reruns-delay 1
+AGAIN := --reruns 2 --reruns-delay 1 -rR
 # But never what was said or done twice, or wrongly: `assert wrong() == []` fails at once.
 ONCE := --rerun-except "== \[\]"
 
