@@ -21,6 +21,7 @@ FORGOTTEN = "forgotten transactions"
 They do it once: what is ended stays ended. As `ALL` every process does, again and again.
 """
 ALL = "all"
+_PAUSE_SECONDS = 0.1
 _LOOK_SECONDS = 1.0
 _TIMEOUT_SECONDS = 1.0
 
@@ -101,12 +102,16 @@ class DatabaseConnections(Part):
         task.add_done_callback(self._holding.discard)
 
     async def _keep(self) -> None:
-        """Begin a transaction, and never end it."""
-        with contextlib.suppress(psycopg.Error, PoolTimeout, ConnectionError):
-            async with self.api.pool.connection() as connection:
-                await connection.execute("BEGIN")
-                await connection.execute("SELECT count(*) FROM users")
-                await _until_closed(connection)
+        """Begin a transaction, and never end it; a pool may still have to come back for that."""
+        begun = False
+        while not begun:
+            with contextlib.suppress(psycopg.Error, PoolTimeout, ConnectionError):
+                async with self.api.pool.connection() as connection:
+                    await connection.execute("BEGIN")
+                    await connection.execute("SELECT count(*) FROM users")
+                    begun = True
+                    await _until_closed(connection)
+            await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _until_closed(connection: psycopg.AsyncConnection[Any]) -> None:

@@ -2,7 +2,7 @@
 
 import psycopg
 
-from tests.gameday.watching import alerts, fires, rests, until
+from tests.gameday.watching import alerts, fires, rests, until, well
 
 
 async def ready(platform, status):
@@ -28,9 +28,13 @@ async def test_a_database_that_is_gone_is_seen_from_everywhere_until_it_is_back(
 
 
 async def test_forgotten_transactions_exhaust_the_pools_and_no_more_is_down(platform):
+    # A pool comes back to a database that was away only after a pause, and fails until then.
+    await until(well, platform)
+    await until(rests, platform, "DatabaseConnectionErrors")
     await platform.forget_transactions()
 
     await until(fires, platform, "DatabaseConnectionErrors")
+    await until(held, platform, 8)
     assert "SupabaseDown" not in await alerts(platform), "a full pool is no database that is down"
     async with await psycopg.AsyncConnection.connect(platform.postgres_dsn) as responder:
         found = await responder.execute(
@@ -40,6 +44,17 @@ async def test_forgotten_transactions_exhaust_the_pools_and_no_more_is_down(plat
         assert await found.fetchone() == (8,), "both instances hold all four"
 
     await until(rests, platform, "DatabaseConnectionErrors")
+
+
+async def held(platform, count):
+    """Compare how many connections the API keeps in transactions."""
+    async with await psycopg.AsyncConnection.connect(platform.postgres_dsn) as responder:
+        found = await responder.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE application_name = 'pravado-api' AND state = 'idle in transaction'"
+        )
+        [seen] = await found.fetchone()
+    return [] if seen == count else [f"{seen} sessions in a transaction, not {count}"]
 
 
 async def test_hogged_pools_stay_exhausted_whatever_is_ended(platform):
