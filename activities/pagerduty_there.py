@@ -39,7 +39,7 @@ _NOWHERE = "NOSUCHINCIDENT"
 _TOKEN, _FROM = "RESPONDER_PAGERDUTY__API_TOKEN", "RESPONDER_PAGERDUTY__FROM_ADDRESS"
 _NEEDS_KEY = f"set {_TOKEN} to a key of the REST API that may write"
 _NEEDS_SENDER = f"set {_FROM} to the e-mail address of a user there"
-_TODO = {401: _NEEDS_KEY, 403: _NEEDS_KEY, 404: "it is not there any more"}
+_REMEDIES = {401: _NEEDS_KEY, 403: _NEEDS_KEY, 404: "it is not there any more"}
 
 
 def incident_of(there: str) -> str:
@@ -177,9 +177,9 @@ class PeoplesIncidents:
     def _refusal(self, answer: Answered) -> Failed:
         """Say why it was refused, and what to set."""
         refused = self._api.refused(answer)
-        todo = _TODO.get(answer.status, "")
+        remedy = _REMEDIES.get(answer.status, "")
         code = self._api.error(answer).get("code")
         if isinstance(code, int) and code in _NO_SENDER:
-            todo = _NEEDS_SENDER
-        asked = isinstance(refused, Refused) and todo
-        return Refused(f"{refused.message}: {todo}") if asked else refused
+            remedy = _NEEDS_SENDER
+        asked = isinstance(refused, Refused) and remedy
+        return Refused(f"{refused.message}: {remedy}") if asked else refused

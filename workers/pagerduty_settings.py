@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypeVar
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
 from activities.pagerduty import DEFAULT_ROUTE, PAGERDUTY_URL
 from activities.pagerduty_api import PAGERDUTY_API
@@ -18,6 +18,12 @@ _Value = TypeVar("_Value")
 UserId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,40}$")]
 EscalationPolicy = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,40}(/[1-9]\d?)?$")]
 """A policy's id, and after a slash which of its levels is meant; without one the first."""
+
+
+def _address(text: str) -> str:
+    if text and not ADDRESS.fullmatch(text):
+        raise ValueError("it must be the bare e-mail address of a user there: dana@example.com")
+    return text
 
 
 class PagerDutySettings(Section):
@@ -35,7 +41,7 @@ class PagerDutySettings(Section):
     api_token: SecretStr = _NOTHING
     """Key of the REST API, by which it is known who is on call; one that may write also tells
     what is done here about incidents that people opened there."""
-    from_address: Annotated[str, StringConstraints(pattern=rf"^({ADDRESS.pattern})?$")] = ""
+    from_address: Annotated[str, AfterValidator(_address)] = ""
     """E-mail address of the user there in whose name that is said, where PagerDuty does not know
     whoever did it."""
     open_what_people_open: bool = True
